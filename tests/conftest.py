@@ -1,0 +1,61 @@
+"""Fixtures every test shares: isolation from the user's folders, real data, leaks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from napari_beadscope.testing import leaks
+
+REPO = Path(__file__).parents[1]
+_SESSION_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point every user folder at a fresh one, before anything is imported or started.
+
+    A short path: socket names must fit into 107 bytes.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="bs-"))
+    config.stash[_SESSION_FOLDER] = folder
+    for name in ("config", "run"):
+        (folder / name).mkdir(mode=0o700)
+    os.environ["BEADSCOPE_CONFIG_DIR"] = str(folder / "config")
+    os.environ["BEADSCOPE_RUNTIME_DIR"] = str(folder / "run")
+    os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # doubles napari's start
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove this session's folders."""
+    shutil.rmtree(config.stash[_SESSION_FOLDER], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a shared segment, a process or a thread."""
+    before = leaks.look()
+    yield
+    left = leaks.left_behind(before)
+    if left:
+        leaks.end_processes(before)
+        leaks.remove_segments(before)
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real recordings that tests read."""
+    folder = Path(os.environ.get("BEADSCOPE_TEST_DATA") or REPO.parent / "shared" / "data")
+    if not (folder / "tweezed_bead_real.tif").is_file():
+        pytest.fail(
+            f"no real recordings in {folder}: "
+            "set BEADSCOPE_TEST_DATA to the folder that holds tweezed_bead_real.tif",
+            pytrace=False,
+        )
+    return folder
