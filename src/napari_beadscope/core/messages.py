@@ -1,0 +1,332 @@
+"""Commands and events: what front ends and the supervisor say to each other.
+
+Messages are frozen, carry a schema (decoding checks it) and say nothing about transport.
+
+- `Command`: front end → supervisor; each gets one `Reply`.
+- `Event`: supervisor → front ends.
+
+What the supervisor and its workers say to each other is in `core.orders`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Union, get_args
+
+import msgspec
+
+from napari_beadscope.core.types import Bead, Calibration, FrameFormat
+
+Text = Annotated[str, msgspec.Meta(max_length=100_000)]
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Root of all messages; the class name is the tag on the wire."""
+
+
+# --- shared-memory descriptions -------------------------------------------------------------
+
+
+class Stream(Message):
+    """Where the frames of the present camera format are: one frame ring."""
+
+    ring: str
+    format: FrameFormat
+    slots: int
+    fps: float
+    can_wait: bool
+
+
+class Shared(Message):
+    """Segments that live as long as the session."""
+
+    track_rings: tuple[str, ...]
+    track_rows: int
+    health: str
+    motors: str
+
+
+# --- commands -------------------------------------------------------------------------------
+
+
+class StartLive(Message):
+    """Let the camera stream."""
+
+
+class StopLive(Message):
+    """Let the camera pause; refused while recording."""
+
+
+class SetBeads(Message):
+    """Replace the beads that are tracked; each ROI must lie inside the frame."""
+
+    beads: tuple[Bead, ...]
+
+
+class SetCalibration(Message):
+    """Replace pixel size and Z-LUT."""
+
+    calibration: Calibration
+
+
+class SetBackend(Message):
+    """Choose the tracking backend by name."""
+
+    backend: str
+
+
+class SetCamera(Message):
+    """Set one property of the camera; refused while recording."""
+
+    name: str
+    value: float | str
+
+
+class GetCamera(Message):
+    """Ask for the camera's properties; the reply's value is a list of dicts."""
+
+
+class StartRecording(Message):
+    """Begin a recording in `folder`, which must not exist yet or be empty.
+
+    ``frames`` and ``seconds`` limit it (0: no limit). A camera that isn't streaming is started.
+    """
+
+    folder: str
+    mode: str
+    frames: int = 0
+    seconds: float = 0.0
+    note: str = ""
+
+
+class StopRecording(Message):
+    """End the recording; the reply comes when every file is closed."""
+
+
+class AddMotor(Message):
+    """Start a motor's process under a name of its own."""
+
+    name: str
+    motor: str
+    options: dict[str, Any] = {}
+
+
+class MoveMotor(Message):
+    """Send a motor to a position, in its own unit; does not wait for arrival."""
+
+    name: str
+    target: float
+
+
+class GetStatus(Message):
+    """Ask for the status now; the reply's value is a `Status` as a dict."""
+
+
+class Shutdown(Message):
+    """End the engine: producers first, then drain, then terminate."""
+
+
+Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
+    StartLive,
+    StopLive,
+    SetBeads,
+    SetCalibration,
+    SetBackend,
+    SetCamera,
+    GetCamera,
+    StartRecording,
+    StopRecording,
+    AddMotor,
+    MoveMotor,
+    GetStatus,
+    Shutdown,
+]
+
+
+class Request(Message):
+    """A command and the number its reply carries."""
+
+    number: int
+    command: Command
+
+
+class Reply(Message):
+    """Done (``error`` is '') or an error: its class, what and where, and the remedy."""
+
+    number: int
+    error: Text = ""
+    what: Text = ""
+    remedy: Text = ""
+    value: Any = None
+
+
+# --- events ---------------------------------------------------------------------------------
+
+
+class WorkerStatus(Message):
+    """A worker process as the supervisor sees it; ``state`` is STARTING, READY, RUNNING,
+    FINISHED, DOWN or FAILED.
+    """
+
+    name: str
+    pid: int
+    state: str
+    busy: bool
+    restarts: int
+    heartbeat_age_s: float
+
+
+class Status(Message):
+    """Everything a status line shows; rates are means over the last second."""
+
+    phase: str
+    streaming: bool
+    camera_id: str
+    can_wait: bool
+    width_px: int
+    height_px: int
+    dtype: str
+    nominal_fps: float
+    fps: float
+    frames: int
+    dropped: int
+    backlog: int
+    tracked_fps: float
+    rows: int
+    pool: str
+    pool_busy: int
+    recording: str
+    mode: str
+    recorded_frames: int
+    recorded_s: float
+    disk_left_bytes: int
+    write_bytes_per_s: float
+    workers: tuple[WorkerStatus, ...]
+
+
+class StatusChanged(Message):
+    """Sent a few times a second."""
+
+    status: Status
+
+
+class StreamChanged(Message):
+    """The frame ring is a new one (at start, or because the format changed)."""
+
+    stream: Stream
+
+
+class LiveChanged(Message):
+    """The camera streams, or it no longer does."""
+
+    streaming: bool
+    why: str = ""
+
+
+class BeadsChanged(Message):
+    """The beads that are tracked, true for every tracker."""
+
+    beads: tuple[Bead, ...]
+
+
+class CalibrationChanged(Message):
+    """The pixel size and Z-LUT that are used, true for every tracker."""
+
+    calibration: Calibration
+
+
+class AcquisitionChanged(Message):
+    """A recording is on or off, true for every process; ``error`` tells why it ended early."""
+
+    on: bool
+    folder: str
+    mode: str
+    frames: int = 0
+    rows: int = 0
+    error: Text = ""
+
+
+class WorkerLost(Message):
+    """A worker died or was killed for stalling; ``traceback`` is the original one."""
+
+    name: str
+    why: str
+    traceback: Text
+    restarted: bool
+
+
+class FramesDropped(Message):
+    """Frames that the ring had no room for since the last such event."""
+
+    count: int
+    total: int
+
+
+class Progress(Message):
+    """What start-up or another long step is doing."""
+
+    text: str
+    fraction: float
+
+
+class Log(Message):
+    """A log line from any process."""
+
+    level: int
+    name: str
+    text: Text
+
+
+class Stopping(Message):
+    """The engine ends; ``error``, ``what`` and ``remedy`` are set if it had to."""
+
+    why: str
+    error: str = ""
+    what: Text = ""
+    remedy: Text = ""
+
+
+Event = Union[  # noqa: UP007
+    StatusChanged,
+    StreamChanged,
+    LiveChanged,
+    BeadsChanged,
+    CalibrationChanged,
+    AcquisitionChanged,
+    WorkerLost,
+    FramesDropped,
+    Progress,
+    Log,
+    Stopping,
+]
+
+
+class Welcome(Message):
+    """First message to a front end: what it attaches to."""
+
+    session: str
+    camera_id: str
+    pid: int
+    shared: Shared
+    stream: Stream | None
+    beads: tuple[Bead, ...]
+    calibration: Calibration
+    motors: tuple[str, ...]
+    streaming: bool
+    recording: str
+    units: dict[str, str] = {}
+
+
+class Hello(Message):
+    """First message on a connection: who is calling. ``name`` is '' for a front end."""
+
+    name: str
+    pid: int
+    version: str
+
+
+ToFrontEnd = Union[Welcome, Reply, Event]  # noqa: UP007
+
+
+def command_names() -> tuple[str, ...]:
+    """Return the names of all commands: what the CLI prints and scripts are checked against."""
+    return tuple(command.__name__ for command in get_args(Command))

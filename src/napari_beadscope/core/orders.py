@@ -1,0 +1,190 @@
+"""Orders and reports: what the supervisor and its workers say to each other.
+
+An order that carries a number gets one report with the same number.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+from napari_beadscope.core.messages import Log, Message, Progress, Stream, Text
+from napari_beadscope.core.types import FrameFormat, TrackerTask
+
+
+class Attach(Message):
+    """Attach to this frame ring; the camera writes it, the others read it."""
+
+    stream: Stream
+
+
+class RunCamera(Message):
+    """Camera: stream or pause."""
+
+    on: bool
+
+
+class SetProperty(Message):
+    """Camera: set a property; report `Properties` with the request's number."""
+
+    number: int
+    name: str
+    value: float | str
+
+
+class ListProperties(Message):
+    """Camera: report `Properties`."""
+
+    number: int
+
+
+class SetTask(Message):
+    """Tracker: what to track from now on. Recorder: what is tracked."""
+
+    number: int
+    task: TrackerTask
+
+
+class Arm(Message):
+    """Tracker, recorder: claim all frames from now on, get ready, report `Armed`.
+
+    With ``resume`` the sender of the claim is dead, and its place is taken.
+    """
+
+    number: int
+    task: TrackerTask
+    header: dict[str, Any] = {}
+    resume: bool = False
+
+
+class Begin(Message):
+    """Tracker, recorder: the recording is frames ``first`` up to, not including, ``stop``
+    (-1: open); report `Began`.
+    """
+
+    number: int
+    first: int
+    stop: int
+
+
+class Abort(Message):
+    """Tracker, recorder: give up an armed recording and its claims."""
+
+
+class End(Message):
+    """Tracker, recorder: the recording stops before frame ``stop``; drain, report `Finished`."""
+
+    number: int
+    stop: int
+
+
+class Untracked(Message):
+    """Recorder: don't wait for this tracker's rows any more; its frames are named as untracked."""
+
+    tracker: int
+    why: str
+
+
+class Move(Message):
+    """Motor: go there; report `Moved`."""
+
+    number: int
+    target: float
+
+
+class Stop(Message):
+    """Close what is open and exit."""
+
+
+Order = Union[  # noqa: UP007
+    Attach,
+    RunCamera,
+    SetProperty,
+    ListProperties,
+    SetTask,
+    Arm,
+    Begin,
+    Abort,
+    End,
+    Untracked,
+    Move,
+    Stop,
+]
+
+
+class Ready(Message):
+    """A worker can take orders. The camera adds its format; a motor its unit."""
+
+    format: FrameFormat | None = None
+    fps: float = 0.0
+    can_wait: bool = False
+    unit: str = ""
+
+
+class Done(Message):
+    """The order with this number was carried out, or could not be (``error``)."""
+
+    number: int
+    error: Text = ""
+    what: Text = ""
+    remedy: Text = ""
+    value: Any = None
+
+
+class Armed(Message):
+    """Frames from ``seq`` on are claimed."""
+
+    number: int
+    seq: int
+
+
+class Began(Message):
+    """The recording runs in this process."""
+
+    number: int
+
+
+class Finished(Message):
+    """The recording has ended in this process; the recorder says what is on disk."""
+
+    number: int
+    frames: int = 0
+    rows: int = 0
+    error: Text = ""
+
+
+class RecordingFailed(Message):
+    """Recorder: it cannot go on (disk full …); files are closed."""
+
+    what: Text
+    remedy: Text
+    frames: int = 0
+    rows: int = 0
+
+
+class StreamEnded(Message):
+    """Camera: a finite source has no more frames; ``seq`` frames are in the ring."""
+
+    seq: int
+
+
+class Crashed(Message):
+    """A worker's last words."""
+
+    what: Text
+    remedy: Text
+    traceback: Text
+    fatal: bool = False  # True: a restart would fail the same way
+
+
+Report = Union[  # noqa: UP007
+    Ready,
+    Done,
+    Armed,
+    Began,
+    Finished,
+    RecordingFailed,
+    StreamEnded,
+    Crashed,
+    Log,
+    Progress,
+]

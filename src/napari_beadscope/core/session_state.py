@@ -1,0 +1,283 @@
+"""What the supervisor knows (`State`), what can happen to it (stimuli) and what it does (effects).
+
+Values only; `core.session` has the rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from napari_beadscope.core.messages import Event, Reply, Request, Stream
+from napari_beadscope.core.orders import Order, Report
+from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat, TrackerTask
+
+
+class Phase(str, Enum):
+    """Where the engine is in its life."""
+
+    STARTING = "STARTING"
+    UP = "UP"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+
+
+class WorkerState(str, Enum):
+    """Where a worker process is in its life."""
+
+    STARTING = "STARTING"
+    READY = "READY"
+    DOWN = "DOWN"  # dead, to be started again
+    GONE = "GONE"  # dead because the engine stops
+    FAILED = "FAILED"  # dead, given up
+
+
+class RecordingPhase(str, Enum):
+    """Where a recording is in its life."""
+
+    ARMING = "ARMING"
+    BEGINNING = "BEGINNING"
+    RUNNING = "RUNNING"
+    FINISHING = "FINISHING"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The supervisor's patience; all in seconds but the counts."""
+
+    trackers: int = 1
+    stall_s: float = 5.0
+    start_timeout_s: float = 60.0
+    grace_s: float = 10.0
+    max_restarts: int = 5
+    restart_window_s: float = 60.0
+    stop_timeout_s: float = 5.0
+    finish_timeout_s: float = 120.0
+    backoff_s: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process."""
+
+    name: str
+    state: WorkerState = WorkerState.STARTING
+    since_s: float = 0.0
+    deaths_s: tuple[float, ...] = ()
+    restarts: int = 0
+    respawn_at_s: float = 0.0
+    last_words: str = ""
+    fatal: bool = False
+    killed_for: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process exists, as far as is known."""
+        return self.state in (WorkerState.STARTING, WorkerState.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording from the command that asked for it to the last closed file."""
+
+    task: TrackerTask
+    header: dict
+    phase: RecordingPhase
+    since_s: float
+    participants: frozenset[str]
+    answered: frozenset[str] = frozenset()
+    first: int = 0
+    stop: int = -1
+    frames: int = 0
+    seconds: float = 0.0
+    seqs: tuple[int, ...] = ()
+    starts_camera: bool = False
+    asker: tuple[int, int] | None = None
+    stop_askers: tuple[tuple[int, int], ...] = ()
+    saved_frames: int = 0
+    saved_rows: int = 0
+    error: str = ""
+
+    @property
+    def mode(self) -> AcquisitionMode:
+        """What it keeps."""
+        assert self.task.mode is not None
+        return self.task.mode
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A command that is answered when all workers in ``waiting`` have carried out their order."""
+
+    number: int
+    waiting: frozenset[str]
+    asker: tuple[int, int] | None
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the supervisor's decisions depend on."""
+
+    limits: Limits
+    camera_id: str
+    phase: Phase = Phase.STARTING
+    workers: dict[str, Worker] = field(default_factory=dict)
+    stream: Stream | None = None
+    streaming: bool = False
+    beads: tuple[Bead, ...] = ()
+    calibration: Calibration = Calibration()
+    backend: str = "auto"
+    profiles: bool = True
+    recording: Recording | None = None
+    last_recording_done: bool = False
+    pending: tuple[Pending, ...] = ()
+    clients: frozenset[int] = frozenset()
+    alone_since_s: float = 0.0
+    stopping_since_s: float = 0.0
+    stop_askers: tuple[tuple[int, int], ...] = ()
+    units: dict[str, str] = field(default_factory=dict)
+    motors: dict[str, tuple[str, dict]] = field(default_factory=dict)
+    counter: int = 0
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """Names of the trackers that are not given up."""
+        return tuple(
+            name
+            for name, worker in self.workers.items()
+            if name.startswith("tracker-") and worker.state is not WorkerState.FAILED
+        )
+
+    @property
+    def pool(self) -> str:
+        """READY, RUNNING or FINISHED: the tracker pool as a whole."""
+        if self.recording is not None:
+            return "RUNNING"
+        return "FINISHED" if self.last_recording_done else "READY"
+
+    def live_task(self) -> TrackerTask:
+        """Return what trackers do while nothing is recorded."""
+        return TrackerTask(self.beads, self.calibration, self.backend, profiles=self.profiles)
+
+
+# --- stimuli --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; ``ages_s`` are the ages of the workers' heartbeats."""
+
+    ages_s: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A front end has attached."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A front end has gone, politely or not."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A front end has sent a command."""
+
+    client: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A worker has reported."""
+
+    worker: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A worker's process has ended."""
+
+    worker: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMade:
+    """The ring that `MakeStream` asked for exists."""
+
+    stream: Stream
+
+
+Stimulus = Tick | Joined | Left | Asked | Said | Gone | StreamMade
+
+
+# --- effects --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Start this worker's process."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill this worker's process."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send an order to a worker."""
+
+    worker: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Send a reply to a front end."""
+
+    client: int
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Send an event to every front end."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class MakeStream:
+    """Create a frame ring for this format; `StreamMade` follows."""
+
+    format: FrameFormat
+    fps: float
+    can_wait: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseClaims:
+    """A worker will not come back: let go of its claims on the rings."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Remove the shared memory and end."""
+
+
+Effect = Spawn | Kill | Tell | Answer | Publish | MakeStream | ReleaseClaims | Exit

@@ -1,0 +1,25 @@
+"""Shared memory between the processes: frame ring, track ring, latest-value tables.
+
+One writer per segment, no locks: a process killed at any instant leaves the others running.
+"""
+
+from __future__ import annotations
+
+from napari_beadscope.ring.frames import FrameReader, FrameRingSpec, FrameWriter
+from napari_beadscope.ring.latest import LatestTable, TableSpec
+from napari_beadscope.ring.segment import SegmentOwner, segment_names, sweep
+from napari_beadscope.ring.tracks import TrackReader, TrackRingSpec, TrackWriter
+
+__all__ = [
+    "FrameReader",
+    "FrameRingSpec",
+    "FrameWriter",
+    "LatestTable",
+    "SegmentOwner",
+    "TableSpec",
+    "TrackReader",
+    "TrackRingSpec",
+    "TrackWriter",
+    "segment_names",
+    "sweep",
+]
