@@ -1,0 +1,28 @@
+"""Arrays in, tracks out: find beads, centre, profile, look up.
+
+Knows nothing of cameras, files of a recording, processes or Qt. numba, scipy, magtrack and CuPy
+are imported only when a backend is opened.
+"""
+
+from __future__ import annotations
+
+from napari_beadscope.tracking.backend import (
+    Backend,
+    BackendInfo,
+    list_backends,
+    open_backend,
+)
+from napari_beadscope.tracking.result import TrackResult
+from napari_beadscope.tracking.stack import track_stack
+from napari_beadscope.tracking.zlut import ZLut, build_zlut
+
+__all__ = [
+    "Backend",
+    "BackendInfo",
+    "TrackResult",
+    "ZLut",
+    "build_zlut",
+    "list_backends",
+    "open_backend",
+    "track_stack",
+]
