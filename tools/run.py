@@ -1,0 +1,151 @@
+"""Set up a clone and run the demo or the tests: ``python3 tools/run.py demo`` or ``... test``.
+
+Needs nothing but Python 3.11 or newer. Makes a virtual environment in ``.venv``, installs what the
+run needs and keeps it for the next time. What a bare Linux server lacks is installed (Debian and
+its relatives, as root) or named. Arguments after ``demo`` go to ``beadscope demo``, those after
+``test`` to pytest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[1]
+VENV = REPO / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+STAMP = VENV / "beadscope-installed"
+OLDEST = (3, 11)
+
+#: What Qt 6 and software OpenGL need on Debian and its relatives.
+GUI_PACKAGES = [
+    "libegl1", "libgl1", "libgl1-mesa-dri", "libxkbcommon-x11-0", "libxcb-cursor0",
+    "libxcb-icccm4", "libxcb-image0", "libxcb-keysyms1", "libxcb-randr0", "libxcb-render-util0",
+    "libxcb-shape0", "libxcb-xinerama0", "libxcb-xkb1",
+]  # fmt: skip
+SCREEN_PACKAGES = ["xvfb", "xauth"]
+SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1400x900x24"]
+
+CHECKS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("mypy",),
+    ("lint-imports",),
+    ("typos",),
+    ("npe2", "validate", "napari_beadscope"),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run what `arguments` name; the exit status."""
+    if sys.version_info < OLDEST:
+        print("Python 3.11 or newer is needed, this is", sys.version.split()[0], file=sys.stderr)
+        return 2
+    if arguments[:1] not in (["demo"], ["test"]):
+        print(__doc__)
+        return 2
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # would double napari's start
+    task, extra = arguments[0], arguments[1:]
+    try:
+        return demo(extra) if task == "demo" else test(extra)
+    except subprocess.CalledProcessError as error:
+        print("Failed:", " ".join(map(str, error.cmd)), file=sys.stderr)
+        return error.returncode or 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def demo(extra: list[str]) -> int:
+    """The simulated microscope: in napari where there is a display, else headless."""
+    if sys.platform == "linux" and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        system_packages(GUI_PACKAGES, "a bare Linux desktop lacks libraries that Qt needs")
+    install("all")
+    return hand_over([BIN / "beadscope", "demo", *extra])
+
+
+def test(extra: list[str]) -> int:
+    """Linters, types, layers, spelling, manifest, then pytest on a screen of its own."""
+    if sys.platform == "linux":
+        system_packages(
+            [*SCREEN_PACKAGES, *GUI_PACKAGES],
+            "a bare Linux server lacks a virtual screen and the libraries that Qt needs",
+        )
+    install("all,test")
+    os.chdir(REPO)
+    for check in CHECKS:
+        say(" ".join(check))
+        subprocess.run([BIN / check[0], *check[1:]], check=True)
+    say("pytest")
+    screen = SCREEN if shutil.which(SCREEN[0]) else []
+    return hand_over([*screen, BIN / "python", "-m", "pytest", *extra])
+
+
+def system_packages(names: list[str], why: str) -> None:
+    """Install the Debian packages that are missing, or name them and stop."""
+    if not shutil.which("dpkg-query"):
+        return
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names]
+    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    present = {line.split()[0] for line in told if line.endswith(" installed")}
+    missing = [name for name in names if name not in present]
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    say(f"{why}: {' '.join(missing)}")
+    if os.geteuid() != 0:
+        sys.exit(f"Install them first: sudo apt-get update && sudo {' '.join(command)}")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    subprocess.run(["apt-get", "update", "-qq"], check=True)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def install(extras: str) -> None:
+    """Make the virtual environment and install the package with `extras`, unless that is done.
+
+    A new one when the project asks for something else, so that nothing works by leftovers.
+    """
+    mark = fingerprint()
+    done = STAMP.read_text(encoding="utf-8") if STAMP.is_file() else ""
+    if done.startswith(f"{mark} {extras}"):
+        return
+    say(f"installing napari-beadscope[{extras}] into {VENV}, a few minutes the first time")
+    if not done.startswith(mark):
+        make_venv()
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([BIN / "python", *pip, "--editable", f"{REPO}[{extras}]"], check=True)
+    STAMP.write_text(f"{mark} {extras}\n", encoding="utf-8")
+
+
+def make_venv() -> None:
+    """Make the virtual environment anew."""
+    if importlib.util.find_spec("ensurepip") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        system_packages([f"python{version}-venv"], "this Python cannot make environments")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+
+
+def fingerprint() -> str:
+    """Changes with the clone's place, the interpreter and what the project asks for."""
+    parts = [str(REPO), sys.version, (REPO / "pyproject.toml").read_text(encoding="utf-8")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def hand_over(command: list[str | Path]) -> int:
+    """Run `command` to its end; Ctrl-C is its own to answer."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    return subprocess.call(command)
+
+
+def say(text: str) -> None:
+    """One line of progress, in order with what the steps print."""
+    print(f"== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
