@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from napari_beadscope.ring.segment import Segment, segment_names
 from napari_beadscope.testing import leaks
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
-ORPHAN = (
-    "import subprocess as s;"
-    f"print(s.Popen({SLEEP!r}, stdout=s.DEVNULL, start_new_session=True).pid)"
-)
+SLEEP = "import time; time.sleep(60)"
+
+
+def _orphan(code: str, runtime: str) -> int:
+    """Start `code` in a process whose parent ends at once; its ID."""
+    command = [sys.executable, "-c", code]
+    parent = (
+        "import subprocess as s;"
+        f"print(s.Popen({command!r}, stdout=s.DEVNULL, start_new_session=True).pid)"
+    )
+    env = {**os.environ, leaks.RUNTIME_VARIABLE: runtime}
+    return int(subprocess.check_output([sys.executable, "-c", parent], env=env, text=True))
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_nothing_left_is_reported_at_once() -> None:
@@ -26,7 +44,7 @@ def test_nothing_left_is_reported_at_once() -> None:
 
 def test_a_child_process_is_named() -> None:
     before = leaks.look()
-    with subprocess.Popen(SLEEP) as child:
+    with subprocess.Popen([sys.executable, "-c", SLEEP]) as child:
         left = leaks.left_behind(before, grace_s=0)
         child.kill()
     assert len(left) == 1
@@ -35,10 +53,8 @@ def test_a_child_process_is_named() -> None:
 
 def test_a_process_whose_parent_has_gone_is_found_and_ended() -> None:
     before = leaks.look()
-    run = subprocess.run(
-        [sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True, check=True
-    )
-    assert f"process {run.stdout.strip()} (" in leaks.left_behind(before, grace_s=0)[0]
+    pid = _orphan(SLEEP, runtime=os.environ[leaks.RUNTIME_VARIABLE])
+    assert f"process {pid} (" in leaks.left_behind(before, grace_s=0)[0]
     leaks.end_processes(before)
     assert leaks.left_behind(before) == ()
 
@@ -59,15 +75,31 @@ def test_a_thread_is_named_unless_it_is_a_daemon() -> None:
     assert left == ("thread stays",)
 
 
-@pytest.mark.skipif(not leaks.SEGMENT_FOLDER.is_dir(), reason="segments are not listed here")
 def test_a_segment_is_named_and_removed() -> None:
     before = leaks.look()
-    path = leaks.SEGMENT_FOLDER / f"{leaks.SEGMENT_PREFIX}{uuid.uuid4().hex}"
-    path.touch()
+    name = f"{uuid.uuid4().hex}-frames"
+    segment = Segment.create(name, 4096)
+    left = leaks.left_behind(before, grace_s=0)
+    segment.close()
+    leaks.remove_segments(before)
+    assert left == (f"shared segment {name}",)
+    assert leaks.left_behind(before) == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has mapped a segment")
+def test_a_segment_in_use_by_an_unrelated_process_is_not_ours() -> None:
+    before = leaks.look()
+    name = f"{uuid.uuid4().hex}-frames"
+    create = "from napari_beadscope.ring.segment import Segment; s = Segment.create"
+    pid = _orphan(f"{create}({name!r}, 4096); {SLEEP}", runtime="/nowhere")
+    _until(lambda: name in segment_names())
+    in_use = leaks.left_behind(before)
+    os.kill(pid, signal.SIGKILL)
+    _until(lambda: leaks.look().segments != before.segments)
     left = leaks.left_behind(before, grace_s=0)
     leaks.remove_segments(before)
-    assert left == (f"shared segment {path.name}",)
-    assert not path.exists()
+    assert in_use == ()
+    assert left == (f"shared segment {name}",)
 
 
 def test_user_folders_are_isolated() -> None:

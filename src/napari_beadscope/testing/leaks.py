@@ -1,8 +1,7 @@
 """What a piece of work has left behind: shared segments, processes, threads.
 
-Owns the look before and the look after. Knows nothing of pytest, nor of how the engine names or
-starts anything beyond the ``beadscope-`` prefix of its segments and the runtime folder that its
-processes inherit.
+Owns the look before and the look after. Knows nothing of pytest, nor of the engine beyond the
+runtime folder that its processes inherit.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-SEGMENT_FOLDER = Path("/dev/shm")
-SEGMENT_PREFIX = "beadscope-"
+from napari_beadscope.ring.segment import Segment, segment_names
+
 RUNTIME_VARIABLE = "BEADSCOPE_RUNTIME_DIR"
 
 #: Started once by the standard library and ended with the interpreter.
@@ -31,7 +30,8 @@ class Holdings:
     Attributes
     ----------
     segments : frozenset of str
-        Names of shared memory segments; always empty where the system does not list them.
+        Names of shared memory segments, less those that an unrelated process has mapped (another
+        engine on this machine; seen on Linux only).
     processes : dict of int to str
         Process ID and command line of each descendant, and of each process that inherited this
         one's runtime folder and has since lost its parent.
@@ -49,8 +49,8 @@ class Holdings:
         Examples
         --------
         >>> before = Holdings(frozenset(), {}, {})
-        >>> Holdings(frozenset({"beadscope-1-frames"}), {}, {7: "reader"}).since(before)
-        ('shared segment beadscope-1-frames', 'thread reader')
+        >>> Holdings(frozenset({"4f-frames"}), {}, {7: "reader"}).since(before)
+        ('shared segment 4f-frames', 'thread reader')
         """
         segments = sorted(self.segments - before.segments)
         processes = [pid for pid in self.processes if pid not in before.processes]
@@ -64,7 +64,8 @@ class Holdings:
 
 def look() -> Holdings:
     """Take stock of segments, processes and threads now."""
-    return Holdings(_segments(), _processes(), _threads())
+    processes = _processes()
+    return Holdings(_segments({os.getpid(), *processes}), processes, _threads())
 
 
 def left_behind(
@@ -114,15 +115,23 @@ def end_processes(before: Holdings) -> None:
 def remove_segments(before: Holdings) -> None:
     """Remove every shared segment that is there now and was not there `before`."""
     for name in look().segments - before.segments:
-        (SEGMENT_FOLDER / name).unlink(missing_ok=True)
+        Segment.unlink(name)
 
 
-def _segments() -> frozenset[str]:
-    if not SEGMENT_FOLDER.is_dir():
+def _segments(family: set[int]) -> frozenset[str]:
+    names = segment_names()
+    if not names:
         return frozenset()
-    return frozenset(
-        entry.name for entry in SEGMENT_FOLDER.iterdir() if entry.name.startswith(SEGMENT_PREFIX)
-    )
+    strangers = [path for path in Path("/proc").glob("[0-9]*") if int(path.name) not in family]
+    mapped = "".join(_text(path / "maps") for path in strangers)
+    return frozenset(name for name in names if f"-{name}\n" not in mapped)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # the process has ended, or is another user's
 
 
 def _processes() -> dict[int, str]:
