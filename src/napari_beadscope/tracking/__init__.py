@@ -12,6 +12,12 @@ from napari_beadscope.tracking.backend import (
     list_backends,
     open_backend,
 )
+from napari_beadscope.tracking.find import (
+    FoundBeads,
+    beads_from_found,
+    find_beads,
+    suggest_roi_size,
+)
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.stack import track_stack
 from napari_beadscope.tracking.zlut import ZLut, build_zlut
@@ -19,10 +25,14 @@ from napari_beadscope.tracking.zlut import ZLut, build_zlut
 __all__ = [
     "Backend",
     "BackendInfo",
+    "FoundBeads",
     "TrackResult",
     "ZLut",
+    "beads_from_found",
     "build_zlut",
+    "find_beads",
     "list_backends",
     "open_backend",
+    "suggest_roi_size",
     "track_stack",
 ]
