@@ -1,0 +1,225 @@
+"""What every camera and motor offers: Protocols, their properties, the end of a stream.
+
+Owns the vocabulary between devices and whoever drives them. Must not know any device, any
+ring or any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from napari_beadscope.core.errors import BeadscopeError, DeviceError
+from napari_beadscope.core.types import FrameFormat, FrameStamp
+
+#: Latest positions by motor name: 'focus' in um, 'magnet' in mm. Missing names mean 0.
+MotorReadout = Callable[[], Mapping[str, float]]
+
+
+class EndOfStream(BeadscopeError):
+    """A finite source has no more frames; not a failure.
+
+    Examples
+    --------
+    >>> str(EndOfStream("movie.tif has no frame after 400"))
+    'movie.tif has no frame after 400'
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A setting of a device, its range and its present value.
+
+    Attributes
+    ----------
+    name, unit : str
+        Name, such as ``exposure_ms``, and unit, such as ``ms``; '' for none.
+    kind : str
+        ``float`` or ``choice``.
+    minimum, maximum : float
+        Range of a ``float``; both 0 for a ``choice``.
+    choices : tuple of str
+        What a ``choice`` may be.
+    value : float or str
+        Present value.
+    """
+
+    name: str
+    unit: str
+    kind: str
+    minimum: float
+    maximum: float
+    choices: tuple[str, ...]
+    value: float | str
+
+    def check(self, value: float | str) -> float | str:
+        """Return `value` in the property's own type.
+
+        Raises
+        ------
+        DeviceError
+            If it is outside the range or not one of the choices; the message names them.
+
+        Examples
+        --------
+        >>> Property("fps", "1/s", "float", 1.0, 100.0, (), 30.0).check(50)
+        50.0
+        """
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise DeviceError(
+                    f"{self.name} cannot be {value!r}", f"choose one of {', '.join(self.choices)}"
+                )
+            return str(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not self.minimum <= number <= self.maximum:
+            unit = f" {self.unit}" if self.unit else ""
+            raise DeviceError(
+                f"{self.name} cannot be {value!r}",
+                f"choose a number from {self.minimum:g} to {self.maximum:g}{unit}",
+            )
+        return number
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """A source of frames; a context manager that opens and closes it.
+
+    Attributes
+    ----------
+    can_wait : bool
+        True if the source may be held back without losing frames (replay).
+    lock_name : str
+        Name under which one engine at a time may own it; '' if any number may.
+    fps : float
+        Nominal rate in frames/s; 0 if frames come as fast as they are read.
+    """
+
+    can_wait: bool
+    lock_name: str
+
+    @property
+    def fps(self) -> float:
+        """Nominal rate, frames/s; 0 if frames come as fast as they are read."""
+
+    @property
+    def format(self) -> FrameFormat:
+        """Size and type of the frames, valid after `open`."""
+
+    def open(self) -> None:
+        """Make the device ready; does nothing if it is."""
+
+    def close(self) -> None:
+        """Stop and release the device; does nothing if closed."""
+
+    def start(self) -> None:
+        """Begin to expose frames; does nothing if it has."""
+
+    def stop(self) -> None:
+        """Expose no more frames; does nothing if stopped."""
+
+    def read_into(self, out: np.ndarray, timeout_s: float) -> FrameStamp | None:
+        """Copy the next frame into `out` ``(y, x)``, of the format's shape and dtype.
+
+        Returns
+        -------
+        FrameStamp or None
+            None if no frame came within `timeout_s` seconds.
+
+        Raises
+        ------
+        EndOfStream
+            A finite source has no more.
+        DeviceError
+            The device failed, is not started, or `out` does not fit.
+        """
+
+    def get(self, name: str) -> float | str:
+        """Return a property's value; DeviceError for an unknown name."""
+
+    def set(self, name: str, value: float | str) -> None:
+        """Change a property from the next frame on; DeviceError naming the range if invalid."""
+
+    def properties(self) -> tuple[Property, ...]:
+        """All properties with their present values."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Motor(Protocol):
+    """One axis that moves; a context manager that opens and closes it.
+
+    Attributes
+    ----------
+    name : str
+        What it moves, such as ``focus`` or ``magnet``.
+    unit : str
+        ``um`` or ``mm``.
+    limits : tuple of float
+        Lowest and highest target.
+    """
+
+    name: str
+    unit: str
+    limits: tuple[float, float]
+
+    def open(self) -> None:
+        """Make the motor ready; does nothing if it is."""
+
+    def close(self) -> None:
+        """Stop and release the motor; does nothing if closed."""
+
+    def move_to(self, target: float) -> None:
+        """Start to move and return at once; DeviceError outside the limits."""
+
+    def position(self) -> float:
+        """Present position in the motor's unit."""
+
+    def moving(self) -> bool:
+        """Whether it is still on its way."""
+
+    def stop(self) -> None:
+        """Halt where it is."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def find_property(camera: Camera, name: str) -> Property:
+    """Return the camera's property of that name, or raise DeviceError listing the names."""
+    known = {item.name: item for item in camera.properties()}
+    if name not in known:
+        raise DeviceError(f"the camera has no property {name!r}", f"choose from {', '.join(known)}")
+    return known[name]
+
+
+def check_target(out: np.ndarray, format: FrameFormat) -> None:
+    """Raise DeviceError unless a frame of `format` fits into `out` as it is."""
+    if out.shape != format.shape or out.dtype != np.dtype(format.dtype):
+        raise DeviceError(
+            f"the buffer is {out.dtype} {out.shape}, the frames are {format.dtype} {format.shape}",
+            "allocate it with the camera's format",
+        )
+    if not out.flags.writeable:
+        raise DeviceError("the buffer for the frame is read-only", "pass a writeable array")

@@ -1,0 +1,269 @@
+"""The simulated microscope: frame k, and the truth about it, as pure functions.
+
+Owns what a frame looks like; frame k depends on the options, k and the motor positions alone,
+not on what was rendered before. Must not know pace, buffers or streaming.
+
+How a frame is made: the background is rendered once; every frame adds noise from a bank of 2^20
+normal samples, each row starting at its own place, hashed from seed, frame and row. Around every
+bead the contrast of all beads is multiplied with the light; electrons get shot noise
+(normal, variance = mean) and read noise from the same samples, and are rounded to counts. The
+background's integers are dithered once, a fixed pattern below one count; its shot noise is that
+of the mean light.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.types import FrameFormat
+from napari_beadscope.devices.camera import check_target
+from napari_beadscope.devices.simulated.field import bead_anchors, bead_heights_nm, light_map
+from napari_beadscope.devices.simulated.motion import BeadMotion
+from napari_beadscope.devices.simulated.optics import RadialTable, radial_table
+from napari_beadscope.devices.simulated.options import SimulatedOptions, simulated_options
+
+_NOISE, _DITHER = 21, 22
+_BANK_BITS = 20
+_MASK = 2**64 - 1
+_PHOTOMETRIC = {"exposure_ms", "gain"}
+
+
+class SimulatedMicroscope:
+    """Many tethered beads in brightfield, rendered frame by frame with their ground truth.
+
+    Heights are in nm; ``z_nm`` is a bead's height above the focal plane. Raising the focus motor
+    by 1 um lowers every z by 1000 nm; a stronger magnet raises the beads. Beyond the options'
+    `z_range_nm` a bead's image stays that of the range's end. Not safe for several threads.
+
+    Parameters
+    ----------
+    options : SimulatedOptions or dict, optional
+        See `SimulatedOptions`.
+
+    Raises
+    ------
+    InputError
+        An option is not valid, or the beads do not fit.
+
+    Examples
+    --------
+    >>> scope = SimulatedMicroscope({"height_px": 128, "width_px": 128, "beads": 1})
+    >>> scope.render(3).shape, scope.truth([3]).shape
+    ((128, 128), (1, 1, 3))
+    """
+
+    def __init__(self, options: SimulatedOptions | dict[str, Any] | None = None) -> None:
+        self.options = simulated_options(options)
+        self._anchors = bead_anchors(self.options)
+        self._heights = bead_heights_nm(self.options) - self.options.focus_height_nm
+        self._motion = BeadMotion(self.options)
+        self._table: RadialTable = radial_table(self.options)
+        self._light = light_map(self.options, self._table)
+        shape = self._light.shape
+        draw = np.random.default_rng([self.options.seed, _NOISE])
+        samples = draw.standard_normal(2**_BANK_BITS, dtype=np.float32)
+        self._bank = np.concatenate([samples, samples[: shape[1]]])
+        self._starts = np.zeros(shape[0], np.int64)
+        self._scratch = np.zeros(shape, np.float32)
+        self._profile = np.zeros(self._table.contrast.shape[1] + 2, np.float32)
+        self._set_exposure()
+
+    def _set_exposure(self) -> None:
+        """Prepare what depends on brightness: electrons, background counts, noise in counts."""
+        options = self.options
+        mean = options.light_e_per_ms * options.exposure_ms
+        if not hasattr(self, "_electrons"):
+            self._electrons = np.empty_like(self._light)
+        np.multiply(self._light, np.float32(mean), out=self._electrons)
+        draw = np.random.default_rng([options.seed, _DITHER])
+        dither = draw.random(2**16, dtype=np.float32)
+        counts = (self._electrons * np.float32(options.counts_per_e)).ravel()
+        # one strip after the other, turned by a different amount, shows no repeat
+        for strip, first in enumerate(range(0, counts.size, dither.size)):
+            part = counts[first : first + dither.size]
+            part += np.roll(dither, 977 * strip)[: part.size]
+        np.clip(counts, 0, options.full_scale, out=counts)
+        base = counts.astype(np.int32).reshape(self._light.shape)
+        sigma = 0.0
+        if options.noise:
+            sigma = float(np.sqrt(mean + options.read_noise_e**2)) * options.counts_per_e
+        noise = np.rint(self._bank * np.float32(sigma)).astype(np.int32)
+        dtype = np.dtype(options.dtype)
+        self._base = base.astype(dtype)
+        low, high = int(noise.min()), int(noise.max())
+        self._clips = int(base.min()) + low < 0 or int(base.max()) + high > options.full_scale
+        # wrapping addition: as long as no sum leaves the range, -1 is the largest value
+        self._counts_bank = noise if self._clips else noise.astype(dtype)
+
+    @property
+    def format(self) -> FrameFormat:
+        """Size and type of the frames."""
+        return FrameFormat(self.options.height_px, self.options.width_px, self.options.dtype)
+
+    def with_options(self, **changes: Any) -> SimulatedMicroscope:
+        """Return a microscope with some options changed; this one must not be used afterwards.
+
+        A change of exposure or gain alone takes over everything but the brightness.
+        """
+        changed = self.options.changed(**changes)
+        if not set(changes) <= _PHOTOMETRIC | {"fps", "buffer_frames"}:
+            return SimulatedMicroscope(changed)
+        new = object.__new__(SimulatedMicroscope)
+        new.__dict__.update(self.__dict__)
+        new.options = changed
+        if "fps" in changes:
+            new._motion = BeadMotion(changed)
+        if _PHOTOMETRIC & set(changes):
+            new._set_exposure()
+        return new
+
+    def bead_positions_px(self) -> np.ndarray:
+        """Return the beads' nominal places ``(beads, 2)`` as x, y in px."""
+        return self._anchors.copy()
+
+    def truth(
+        self,
+        frame_numbers: Any,
+        focus_um: float | np.ndarray = 0.0,
+        magnet_mm: float | np.ndarray = 0.0,
+    ) -> np.ndarray:
+        """Return where every bead is in the given frames.
+
+        Parameters
+        ----------
+        frame_numbers : sequence of int (n,)
+            Camera frame numbers, in any order.
+        focus_um, magnet_mm : float or ndarray (n,)
+            Motor positions in those frames.
+
+        Returns
+        -------
+        ndarray (n, beads, 3) float64
+            x_px, y_px in full-frame pixels, pixel centres at integers; z_nm above the focus.
+        """
+        frames = np.atleast_1d(np.asarray(frame_numbers, np.int64))
+        focus = np.broadcast_to(np.asarray(focus_um, float), frames.shape)
+        magnet = np.broadcast_to(np.asarray(magnet_mm, float), frames.shape)
+        result = np.empty((len(frames), self.options.beads, 3))
+        for row, frame in enumerate(frames):
+            result[row] = self._positions(int(frame), float(focus[row]), float(magnet[row]))
+        return result
+
+    def _positions(self, frame: int, focus_um: float, magnet_mm: float) -> np.ndarray:
+        places = self._motion.offsets_nm(frame, magnet_mm)
+        places[:, :2] /= self.options.nm_per_px
+        places[:, :2] += self._anchors
+        places[:, 2] += self._heights - focus_um * 1000
+        return places
+
+    def render(
+        self,
+        k: int,
+        focus_um: float = 0.0,
+        magnet_mm: float = 0.0,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return frame `k` ``(y, x)``, written to `out` if given.
+
+        Raises
+        ------
+        DeviceError
+            `out` does not have the frames' shape and dtype.
+        """
+        from napari_beadscope.devices.simulated import kernels
+
+        if out is None:
+            out = np.empty(self.format.shape, self.options.dtype)
+        else:
+            check_target(out, self.format)
+        options = self.options
+        key = np.uint64((options.seed * 0xD1342543DE82EF95 + k * 0x2545F4914F6CDD1D + 1) & _MASK)
+        kernels.row_starts(key, _BANK_BITS, self._starts)
+        if self._clips:
+            kernels.add_noise_clipped(
+                self._base, self._counts_bank, self._starts, options.full_scale, out
+            )
+        else:
+            kernels.add_noise(self._base, self._counts_bank, self._starts, out)
+        if options.beads:
+            self._render_beads(self._positions(int(k), focus_um, magnet_mm), out)
+        return out
+
+    def _render_beads(self, places: np.ndarray, out: np.ndarray) -> None:
+        from napari_beadscope.devices.simulated import kernels
+
+        options, radii = self.options, np.zeros(len(places))
+        self._add_beads(places, radii, self._scratch)
+        variance = options.read_noise_e**2 if options.noise else -1.0
+        kernels.expose(
+            places,
+            radii,
+            self._scratch,
+            self._electrons,
+            self._bank,
+            self._starts,
+            options.counts_per_e,
+            variance,
+            options.full_scale,
+            out,
+        )
+        kernels.wipe(places, radii, self._scratch)
+
+    def _add_beads(self, places: np.ndarray, radii: np.ndarray, contrast: np.ndarray) -> None:
+        from napari_beadscope.devices.simulated import kernels
+
+        table = self._table
+        kernels.add_beads(
+            table.contrast,
+            table.z_first_nm,
+            table.z_step_nm,
+            table.support,
+            self.options.nm_per_px / table.r_step_nm,
+            places,
+            self._profile,
+            radii,
+            contrast,
+        )
+
+    def focus_sweep(self, z_nm: Any, bead: int = 0, size_px: int = 64) -> np.ndarray:
+        """Return a noise-free stack ``(n, y, x)`` of one bead at the given heights.
+
+        The bead stands still in the centre, ``(size_px - 1) / 2``, on the light at its anchor,
+        without other beads or dirt: what a Z-LUT is built from.
+
+        Parameters
+        ----------
+        z_nm : sequence of float (n,)
+            Heights above the focal plane, as in `truth`.
+        bead : int
+            Which bead's place in the light.
+        size_px : int
+            Edge of the square images.
+
+        Returns
+        -------
+        ndarray (n, y, x)
+            Of the camera's dtype.
+
+        Raises
+        ------
+        InputError
+            There is no such bead.
+        """
+        if not 0 <= bead < self.options.beads:
+            raise InputError(f"there is no bead {bead}", f"there are {self.options.beads}")
+        heights = np.atleast_1d(np.asarray(z_nm, np.float64))
+        column, row = np.rint(self._anchors[bead]).astype(int)
+        window = self._light[max(row - 60, 0) : row + 61, max(column - 60, 0) : column + 61]
+        mean = self.options.light_e_per_ms * self.options.exposure_ms * self.options.counts_per_e
+        stack = np.empty((len(heights), size_px, size_px), self.options.dtype)
+        centre = (size_px - 1) / 2
+        for index, height in enumerate(heights):
+            contrast = np.zeros((size_px, size_px), np.float32)
+            self._add_beads(np.array([[centre, centre, height]]), np.zeros(1), contrast)
+            counts = np.rint(float(np.median(window)) * mean * (1 + contrast))
+            stack[index] = np.clip(counts, 0, self.options.full_scale)
+        return stack
