@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from napari_beadscope.storage.beads_csv import read_beads, read_points, write_beads
     from napari_beadscope.storage.manifest import Manifest
     from napari_beadscope.storage.reader import Recording, open_recording
-    from napari_beadscope.storage.recover import RecoveryReport, recover
     from napari_beadscope.storage.settings_file import load_settings, save_settings
     from napari_beadscope.storage.writer import RecordingWriter
 
@@ -20,12 +19,10 @@ _WHERE = {
     "Manifest": "manifest",
     "Recording": "reader",
     "RecordingWriter": "writer",
-    "RecoveryReport": "recover",
     "load_settings": "settings_file",
     "open_recording": "reader",
     "read_beads": "beads_csv",
     "read_points": "beads_csv",
-    "recover": "recover",
     "save_settings": "settings_file",
     "write_beads": "beads_csv",
 }
@@ -33,12 +30,10 @@ __all__ = [
     "Manifest",
     "Recording",
     "RecordingWriter",
-    "RecoveryReport",
     "load_settings",
     "open_recording",
     "read_beads",
     "read_points",
-    "recover",
     "save_settings",
     "write_beads",
 ]
@@ -47,9 +42,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    globals()[name] = value  # `recover` is also a module: the function must win
-    return value
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
 
 
 def __dir__() -> list[str]:

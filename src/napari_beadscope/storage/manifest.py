@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic_ns
@@ -50,7 +51,7 @@ class FormatRecord(_Part):
 class CalibrationRecord(_Part):
     """How pixels became nanometres; `zlut` is the name of the copy inside the recording."""
 
-    nm_per_px: float = Field(100.0, gt=0)
+    nm_per_px: float = Field(default=100.0, gt=0)
     zlut: str = ""
 
 
@@ -99,18 +100,18 @@ class Manifest(_Part):
     state: State = "open"
     name: str = ""
     mode: AcquisitionMode
-    camera: CameraRecord = Field(default_factory=CameraRecord)
+    camera: CameraRecord = CameraRecord()
     format: FormatRecord
-    fps: float = Field(0.0, ge=0)
+    fps: float = Field(default=0.0, ge=0)
     backend: str = ""
-    calibration: CalibrationRecord = Field(default_factory=CalibrationRecord)
+    calibration: CalibrationRecord = CalibrationRecord()
     beads: list[BeadRecord] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
     started_utc: str = ""
     clock: ClockRecord | None = None
     profiles: bool = False
-    video_file_bytes: int = Field(4_000_000_000, ge=1)
-    min_free_bytes: int = Field(0, ge=0)
+    video_file_bytes: int = Field(default=4_000_000_000, ge=1)
+    min_free_bytes: int = Field(default=0, ge=0)
     first_frame: int | None = None
     first_time_ns: int | None = None
     frames_written: int = 0
@@ -148,9 +149,7 @@ class Manifest(_Part):
             name=name,
             mode=AcquisitionMode(mode),
             camera=CameraRecord(id=camera_id, properties=dict(camera_properties or {})),
-            format=FormatRecord(
-                height_px=format.height_px, width_px=format.width_px, dtype=format.dtype
-            ),
+            format=FormatRecord.model_validate(asdict(format)),
             fps=fps,
             backend=backend,
             calibration=CalibrationRecord(nm_per_px=calibration.nm_per_px, zlut=calibration.zlut),

@@ -56,6 +56,11 @@ class RangeSet:
         place = bisect_left(self._last, number)
         return place < len(self._first) and self._first[place] <= number
 
+    def overlaps(self, first: int, last: int) -> bool:
+        """Return whether any integer from `first` to `last`, both included, is in the set."""
+        place = bisect_left(self._last, first)
+        return place < len(self._first) and self._first[place] <= last
+
     @property
     def count(self) -> int:
         """How many integers."""
@@ -102,7 +107,7 @@ class Causes:
         """Give the frames from `first` to `last` this `cause`."""
         span = RangeSet([(first, last)])
         for other, ranges in self._by_cause.items():
-            if other != cause and any(f <= last and first <= e for f, e in ranges):
+            if other != cause and ranges.overlaps(first, last):
                 self._by_cause[other] = ranges - span
         self._by_cause.setdefault(cause, RangeSet()).add(first, last)
 

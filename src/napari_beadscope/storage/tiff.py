@@ -203,6 +203,15 @@ def finish_movie(path: Path, spec: MovieSpec, pages: int, *, sync: bool = True) 
         os.close(fd)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until everything written to the file is on the disk itself."""
+    fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def _finish(fd: int, spec: MovieSpec, pages: int, sync: bool) -> None:
     data_end = DATA_START + pages * spec.page_bytes
     if pages < 1 or os.fstat(fd).st_size < data_end:
@@ -234,7 +243,7 @@ def write_all(fd: int, buffers: Sequence[bytes | np.ndarray]) -> None:
     OSError
         Some of it may have been written.
     """
-    views = [memoryview(buffer).cast("B") for buffer in buffers]
+    views = [memoryview(buffer).cast("B") for buffer in buffers]  # type: ignore[arg-type]
     gather = getattr(os, "writev", None)
     while views:
         if gather is not None and len(views) > 1:

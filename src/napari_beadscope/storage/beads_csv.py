@@ -1,0 +1,149 @@
+"""Bead lists as text: ``bead,y_px,x_px``, full-frame pixels with centres at integers.
+
+Owns the format and its error messages. Knows nothing of how beads are found.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_beadscope.core.errors import InputError, StorageError
+from napari_beadscope.core.types import Bead, Roi
+from napari_beadscope.storage.manifest import write_atomic
+
+_COLUMNS = ("bead", "y_px", "x_px")
+
+
+@dataclass(frozen=True, slots=True)
+class BeadPoint:
+    """Where a bead is, px."""
+
+    bead: int
+    y_px: float
+    x_px: float
+
+
+def read_points(path: str | Path) -> tuple[BeadPoint, ...]:
+    """Read a bead list. Further columns are ignored, their order is free.
+
+    Raises
+    ------
+    InputError
+        Names the file, line and column, and what is expected.
+    """
+    path = Path(path)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file)
+            header = [name.strip() for name in next(lines, [])]
+            missing = [name for name in _COLUMNS if name not in header]
+            if missing:
+                raise InputError(
+                    f"{path} line 1 lacks the column '{missing[0]}'",
+                    f"begin the file with the line {','.join(_COLUMNS)}",
+                )
+            at = [header.index(name) for name in _COLUMNS]
+            points = [_point(path, lines.line_num, row, at) for row in lines if any(row)]
+    except FileNotFoundError:
+        raise InputError(f"there is no bead list {path}", "check the path") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{path} cannot be read as a bead list ({error})", "give a CSV text file"
+        ) from None
+    if not points:
+        raise InputError(f"{path} lists no bead", "add a line for each bead")
+    seen: set[int] = set()
+    for point in points:
+        if point.bead in seen:
+            raise InputError(
+                f"{path} lists bead {point.bead} twice", "give each bead a number of its own"
+            )
+        seen.add(point.bead)
+    return tuple(points)
+
+
+def _point(path: Path, line: int, row: Sequence[str], at: Sequence[int]) -> BeadPoint:
+    values: list[float] = []
+    for name, place in zip(_COLUMNS, at):
+        text = row[place].strip() if place < len(row) else ""
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or (name == "bead" and (value < 0 or value != int(value))):
+            wanted = "a whole number from 0" if name == "bead" else "a number"
+            raise InputError(
+                f"{path} line {line}, column '{name}': '{text}' is not {wanted}", "correct it"
+            )
+        values.append(value)
+    return BeadPoint(int(values[0]), values[1], values[2])
+
+
+def read_beads(
+    path: str | Path, size_px: int, shape: tuple[int, int] | None = None
+) -> tuple[Bead, ...]:
+    """Read a bead list as beads with ROIs of `size_px` around their positions.
+
+    Parameters
+    ----------
+    path : path
+        File with the columns ``bead,y_px,x_px``.
+    size_px : int
+        Edge of the ROIs.
+    shape : (y, x), optional
+        Size of the frame, px, that every ROI must be inside of.
+
+    Raises
+    ------
+    InputError
+        Names the line, the column or the bead.
+    """
+    beads = tuple(
+        Bead(point.bead, Roi.around(point.y_px, point.x_px, size_px)) for point in read_points(path)
+    )
+    if shape is not None:
+        check_inside(beads, shape, str(path))
+    return beads
+
+
+def check_inside(beads: Iterable[Bead], shape: tuple[int, int], where: str = "") -> None:
+    """Refuse beads whose ROI leaves a frame of `shape` ``(y, x)`` px.
+
+    Raises
+    ------
+    InputError
+        Names the first such bead, its position and the frame.
+    """
+    for bead in beads:
+        if not bead.roi.inside(shape):
+            y_px, x_px = bead.roi.centre_px
+            raise InputError(
+                f"{where + ': ' if where else ''}the ROI of bead {bead.bead} at y {y_px:g}, "
+                f"x {x_px:g} ({bead.roi.size} px) leaves the frame of "
+                f"{shape[0]} × {shape[1]} px",
+                "move or remove the bead, or choose a smaller ROI",
+            )
+
+
+def write_beads(path: str | Path, beads: Iterable[Bead]) -> None:
+    """Write the centres of the beads' ROIs; `read_beads` of the same size gives the beads back.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
+    lines = [",".join(_COLUMNS)]
+    for bead in beads:
+        y_px, x_px = bead.roi.centre_px
+        lines.append(f"{bead.bead},{y_px:g},{x_px:g}")
+    try:
+        write_atomic(Path(path), "\n".join(lines) + "\n")
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path} ({error.strerror})", "check the folder and free space"
+        ) from error

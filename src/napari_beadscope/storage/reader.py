@@ -1,0 +1,181 @@
+"""Reads a recording back, finished or not; never changes it.
+
+Owns the lazy view of frames over rotated files. Knows nothing of repairing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_beadscope.core.errors import StorageError
+from napari_beadscope.core.types import Bead
+from napari_beadscope.storage import tables
+from napari_beadscope.storage.confirm import pages_present, read_index
+from napari_beadscope.storage.layout import bead_name, bead_spec, video_spec
+from napari_beadscope.storage.manifest import MANIFEST_NAME, Manifest, RangeRecord
+from napari_beadscope.storage.tables import PROFILES_NAME, TRACKS, TRACKS_NAME
+from napari_beadscope.storage.tiff import MovieSpec, map_movie, pages_on_disk
+
+
+class LazyFrames:
+    """Frames ``(t, y, x)`` of several files as one array that is read where it is indexed.
+
+    Examples
+    --------
+    >>> LazyFrames([np.zeros((2, 4, 4)), np.ones((3, 4, 4))])[1:4:2, 0, 0]
+    array([0., 1.])
+    """
+
+    def __init__(self, parts: list[np.ndarray]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.shape: tuple[int, int, int] = (int(self._starts[-1]), *parts[0].shape[1:])
+        self.dtype = parts[0].dtype.newbyteorder("=")
+        self.ndim = 3
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all frames."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        key = key if isinstance(key, tuple) else (key,)
+        if key and key[0] is Ellipsis:
+            key = (slice(None),) * (4 - len(key)) + key[1:]
+        first, rest = (key[0], key[1:]) if key else (slice(None), ())
+        if isinstance(first, (int, np.integer)):
+            return self._frame(int(first))[rest]
+        numbers = np.arange(len(self))[first]
+        out = np.empty((len(numbers), *np.empty(self.shape[1:], "V0")[rest].shape), self.dtype)
+        for place, number in enumerate(numbers):
+            out[place] = self._frame(int(number))[rest]
+        return out
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self._frame(number) for number in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def _frame(self, number: int) -> np.ndarray:
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"frame {number} of a recording of {len(self)}")
+        number %= len(self)
+        part = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return np.asarray(self._parts[part][number - self._starts[part]])
+
+
+class Recording:
+    """A recording on disk, read as far as it is needed. Use `open_recording`.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : Manifest
+        `manifest.state` is 'open' for a recording that was not, or is not yet, finished: then
+        `frames` has what was confirmed when it was opened.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @cached_property
+    def index(self) -> np.ndarray:
+        """Rows of frames.csv whose pixels are on disk, structured `storage.tables.FRAMES`."""
+        rows, _ = read_index(self.folder)
+        return rows[pages_present(self.folder, self.manifest, rows)]
+
+    @property
+    def frame_numbers(self) -> np.ndarray:
+        """``(t,)`` int64, counted from the first; a jump is a gap."""
+        return self.index["frame"]
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """``(t,)`` float64 seconds since the first frame."""
+        return self.index["time_s"]
+
+    @cached_property
+    def frames(self) -> LazyFrames:
+        """Full frames ``(t, y, x)``; none unless the mode keeps video."""
+        spec, index = video_spec(self.manifest), self.index
+        if not self.manifest.mode.video:
+            index = index[:0]
+        names, first, counts = np.unique(index["file"], return_index=True, return_counts=True)
+        order = np.argsort(first)
+        parts = [map_movie(self.folder / str(names[i]), spec, int(counts[i])) for i in order]
+        return LazyFrames(parts or [np.empty((0, *spec.shape), spec.storage_dtype)])
+
+    @cached_property
+    def tracks(self) -> np.ndarray:
+        """All rows of tracks.csv, structured `storage.tables.TRACKS`; empty when there is none."""
+        return tables.read_table(self.folder / TRACKS_NAME, TRACKS)
+
+    @cached_property
+    def profiles(self) -> np.ndarray:
+        """profiles.csv as ``(rows, 2 + bins)``: frame, bead, then the profile; else empty."""
+        return tables.read_profiles(self.folder / PROFILES_NAME)
+
+    def roi_movie(self, bead: int) -> np.ndarray:
+        """Return the ROI movie of a bead as a read-only memory map ``(t, y, x)``.
+
+        Raises
+        ------
+        StorageError
+            The recording has no movie of that bead.
+        """
+        record = next((b for b in self.manifest.beads if b.bead == bead), None)
+        path = self.folder / bead_name(bead)
+        if record is None or not path.exists():
+            raise StorageError(
+                f"the recording in {self.folder} has no movie of bead {bead}",
+                "see `beadscope info` for what it holds",
+            )
+        spec: MovieSpec = bead_spec(self.manifest, record)
+        return map_movie(path, spec, min(len(self.index), pages_on_disk(path, spec)))
+
+    @property
+    def beads(self) -> tuple[Bead, ...]:
+        """The beads and their ROIs."""
+        return self.manifest.bead_list
+
+    @property
+    def gaps(self) -> list[RangeRecord]:
+        """Ranges of frames that are not on disk, and why."""
+        return self.manifest.gaps
+
+    @property
+    def untracked(self) -> list[RangeRecord]:
+        """Ranges of frames without track rows, and why."""
+        return self.manifest.untracked
+
+    def __repr__(self) -> str:
+        return f"<Recording {self.folder} {self.manifest.state}, {len(self.index)} frames>"
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open the recording in a folder, or that a recording.yaml belongs to, for reading.
+
+    Raises
+    ------
+    StorageError
+        There is no recording, or it cannot be understood.
+    """
+    folder = Path(path).expanduser().absolute()
+    if folder.name == MANIFEST_NAME and not folder.is_dir():
+        folder = folder.parent
+    return Recording(folder, Manifest.load(folder))
