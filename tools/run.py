@@ -23,11 +23,12 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "beadscope-installed"
 OLDEST = (3, 11)
 
-#: What Qt 6 and software OpenGL need on Debian and its relatives.
+#: What Qt 6, vispy and software OpenGL need on Debian and its relatives.
 GUI_PACKAGES = [
-    "libegl1", "libgl1", "libgl1-mesa-dri", "libxkbcommon-x11-0", "libxcb-cursor0",
-    "libxcb-icccm4", "libxcb-image0", "libxcb-keysyms1", "libxcb-randr0", "libxcb-render-util0",
-    "libxcb-shape0", "libxcb-xinerama0", "libxcb-xkb1",
+    "libdbus-1-3", "libegl1", "libfontconfig1", "libgl1", "libgl1-mesa-dri", "libglib2.0-0",
+    "libxcb-cursor0", "libxcb-icccm4", "libxcb-image0", "libxcb-keysyms1", "libxcb-randr0",
+    "libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0", "libxcb-xkb1",
+    "libxkbcommon-x11-0",
 ]  # fmt: skip
 SCREEN_PACKAGES = ["xvfb", "xauth"]
 SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1400x900x24"]
@@ -88,13 +89,7 @@ def test(extra: list[str]) -> int:
 
 def system_packages(names: list[str], why: str) -> None:
     """Install the Debian packages that are missing, or name them and stop."""
-    if not shutil.which("dpkg-query"):
-        return
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names]
-    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
-    present = {line.split()[0] for line in told if line.endswith(" installed")}
-    missing = [name for name in names if name not in present]
-    if not missing:
+    if not shutil.which("dpkg-query") or not (missing := missing_packages(names)):
         return
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
     say(f"{why}: {' '.join(missing)}")
@@ -103,6 +98,20 @@ def system_packages(names: list[str], why: str) -> None:
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     subprocess.run(["apt-get", "update", "-qq"], check=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def missing_packages(names: list[str]) -> list[str]:
+    """Those of `names` that are installed neither by that name nor under a successor's."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names]
+    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    present = {line.split()[0] for line in told if line.endswith(" installed")}
+    missing = [name for name in names if name not in present]
+    if not missing:
+        return []
+    plan = ["apt-get", "--simulate", "--no-upgrade", "--no-install-recommends", "install", *missing]
+    planned = subprocess.run(plan, capture_output=True, text=True, check=False)
+    satisfied = planned.returncode == 0 and "\nInst " not in planned.stdout
+    return [] if satisfied else missing
 
 
 def install(extras: str) -> None:
