@@ -9,6 +9,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class CpuBackend:
             verdict.run(stack, zlut, result, kernels.TRACK)
             return result
         edges = np.linspace(0, n, parts + 1).astype(int)
-        rows = [slice(low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        rows = [slice(low, high) for low, high in pairwise(edges)]
         with ThreadPoolExecutor(parts - 1) as pool:
             others = [
                 pool.submit(verdict.run, stack, zlut, result, kernels.TRACK, part)

@@ -24,47 +24,72 @@ OK, EMPTY, SATURATED, CLIPPED, NOT_FINITE, OUT_OF_RANGE, Z_OUT_OF_RANGE, POOR_MA
 
 ITERATIONS = 5
 LINE_RATIO = 0.1
-SATURATED_SHARE = 0.01  # of pixels at full scale: the row is doubtful
-SATURATED_HOPELESS = 0.25  # of pixels at full scale: the row is NaN
-NOISE_EXPLAINED = 0.10  # share of variance explained by rings, below: nothing there
-DOUBT_EXPLAINED = 0.25  # below: rings are not round about this centre
+SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
+SATURATED_FLOAT = 0.10  # the same where full scale is a guess: ties of the highest value
+SATURATED_HOPELESS = 0.40  # of pixels at full scale: the row is NaN
+NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / size: nothing there
+DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
 POOR_CORRELATION = 0.7  # best match with the Z-LUT, below: another kind of bead
 _HISTOGRAM = 512
 
 _fast = {"contract", "reassoc", "nsz"}
+_options = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 def _compiled(function):  # type: ignore[no-untyped-def]
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=_fast)(function)
+    return njit(fastmath=_fast, **_options)(function)
+
+
+def _no_nans(function):  # type: ignore[no-untyped-def]
+    return njit(fastmath=_fast | {"nnan"}, **_options)(function)
+
+
+@_compiled
+def _copy(values, pix):  # type: ignore[no-untyped-def]
+    """Copy integer pixels as float64 and return the lowest and highest."""
+    low = values[0]
+    high = values[0]
+    for k in range(pix.size):
+        pix[k] = values[k]
+        low = min(low, values[k])
+        high = max(high, values[k])
+    return float(low), float(high), True
+
+
+@_compiled
+def _copy_floats(values, pix):  # type: ignore[no-untyped-def]
+    """Copy float pixels as float64; return the lowest, the highest, and whether all are finite."""
+    zero = 0.0
+    for k in range(pix.size):
+        pix[k] = values[k]
+        zero += pix[k] * 0.0
+    if zero != 0.0:  # NaN, too, is not 0
+        return 0.0, 0.0, False
+    low, high = _range(pix)
+    return low, high, True
+
+
+@_no_nans
+def _range(pix):  # type: ignore[no-untyped-def]
+    """Lowest and highest of finite values."""
+    low = pix[0]
+    high = pix[0]
+    for k in range(pix.size):
+        low = min(low, pix[k])
+        high = max(high, pix[k])
+    return low, high
 
 
 @_compiled
 def _load(raw, kind, pix):  # type: ignore[no-untyped-def]
-    """Copy the ROI's bytes as float64 into `pix` (flat); return lowest, highest, sum·0 (finite?)."""
+    """Copy the ROI's bytes as float64 into `pix` (flat); return lowest, highest, whether finite."""
     if kind == UINT8:
-        for k in range(pix.size):
-            pix[k] = raw[k]
-    elif kind == UINT16:
-        words = raw.view(np.uint16)
-        for k in range(pix.size):
-            pix[k] = words[k]
-    elif kind == FLOAT32:
-        singles = raw.view(np.float32)
-        for k in range(pix.size):
-            pix[k] = singles[k]
-    else:
-        doubles = raw.view(np.float64)
-        for k in range(pix.size):
-            pix[k] = doubles[k]
-    low = pix[0]
-    high = pix[0]
-    zero = 0.0
-    for k in range(pix.size):
-        value = pix[k]
-        low = min(low, value)
-        high = max(high, value)
-        zero += value * 0.0
-    return low, high, zero == 0.0
+        return _copy(raw, pix)
+    if kind == UINT16:
+        return _copy(raw.view(np.uint16), pix)
+    if kind == FLOAT32:
+        return _copy_floats(raw.view(np.float32), pix)
+    return _copy_floats(raw.view(np.float64), pix)
 
 
 @_compiled
@@ -105,33 +130,52 @@ def _is_padded(pix, size, low, high):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _median(pix, low, high, exact, histogram, bucket):  # type: ignore[no-untyped-def]
-    """Median of `pix` by histogram; `exact` if each bin can hold one value only."""
-    bins = _HISTOGRAM
-    scale = 1.0 if exact and high - low < bins else (bins - 1) / (high - low)
-    one_value = scale == 1.0 and exact
+def _median(pix, low, high, exact, codes, histogram, bucket):  # type: ignore[no-untyped-def]
+    """Median of `pix` by histogram (4 interleaved); `exact` if pixels are whole numbers."""
+    one_value = exact and high - low < _HISTOGRAM
+    scale = 1.0 if one_value else (_HISTOGRAM - 1) / (high - low)
+    for k in range(pix.size):
+        codes[k] = np.int32((pix[k] - low) * scale) * 4 + (k & 3)
     histogram[:] = 0
     for k in range(pix.size):
-        histogram[int((pix[k] - low) * scale)] += 1
-    total = 0.0
-    upper = pix.size // 2
-    for half in range(2):
-        rank = upper if half == 0 else (pix.size - 1) // 2
-        below = 0
-        at = 0
-        while below + histogram[at] <= rank:
-            below += histogram[at]
-            at += 1
-        if one_value:
-            total += low + at
-        else:
-            n = 0
-            for k in range(pix.size):
-                if int((pix[k] - low) * scale) == at:
-                    bucket[n] = pix[k]
-                    n += 1
-            total += np.partition(bucket[:n], rank - below)[rank - below]
-    return total * 0.5
+        histogram[codes[k]] += 1
+    rank = (pix.size - 1) // 2  # of the lower of the two middle values
+    below, at = 0, -1
+    inside = 0
+    while below + inside <= rank:
+        below += inside
+        at += 1
+        inside = _of_bin(histogram, at)
+    upper = at
+    if pix.size % 2 == 0 and rank + 1 >= below + inside:
+        upper += 1
+        while _of_bin(histogram, upper) == 0:
+            upper += 1
+    if one_value:
+        return low + 0.5 * (at + upper)
+    n = 0
+    for k in range(pix.size):
+        bucket[n] = pix[k]
+        n += (codes[k] >> 2) == at
+    part = np.partition(bucket[:n], rank - below)
+    lower_value = part[rank - below]
+    if pix.size % 2:
+        return lower_value
+    upper_value = np.inf
+    if upper == at:
+        for k in range(rank - below + 1, n):
+            upper_value = min(upper_value, part[k])
+    else:
+        for k in range(pix.size):
+            if codes[k] >> 2 == upper:
+                upper_value = min(upper_value, pix[k])
+    return 0.5 * (lower_value + upper_value)
+
+
+@_compiled
+def _of_bin(histogram, at):  # type: ignore[no-untyped-def]
+    """Count of one bin over the interleaved histograms."""
+    return histogram[4 * at] + histogram[4 * at + 1] + histogram[4 * at + 2] + histogram[4 * at + 3]
 
 
 @_compiled
@@ -182,16 +226,26 @@ def _window(line, size, centre, bell):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _convolve(line, size, padded, out):  # type: ignore[no-untyped-def]
-    """Convolve the line with itself, the central `size` values; return where they are highest."""
+    """Convolve the line with itself, the central `size` values; return where they are highest.
+
+    Eight shifts at a time, so that each output is loaded and stored once for eight products.
+    `padded` has `size` zeros before and after the line.
+    """
     for k in range(size):
         padded[size + k] = line[k]
         out[k] = 0.0
     shift = np.uint64(size + (size - 1) // 2)
-    for m in range(size):
+    for m in range(0, size, 8):
+        a = padded[size + m : size + m + 8]
+        a0, a1, a2, a3, a4, a5, a6, a7 = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
         start = shift - np.uint64(m)
-        value = line[m]
-        for n in range(np.uint64(size)):
-            out[n] += value * padded[start + n]
+        p = padded[start - np.uint64(7) : start + np.uint64(size)]
+        for n in range(size):
+            out[n] += (
+                (a0 * p[n + 7] + a1 * p[n + 6] + (a2 * p[n + 5] + a3 * p[n + 4]))
+                + (a4 * p[n + 3] + a5 * p[n + 2])
+                + (a6 * p[n + 1] + a7 * p[n])
+            )
     best = 0
     for n in range(size):
         if out[n] > out[best]:
@@ -235,7 +289,7 @@ def _centre(pix, size, x, y, bell, fit5, work):  # type: ignore[no-untyped-def]
     row, column, padded, conv = work[0, :size], work[1, :size], work[2], work[3, :size]
     radius = (size - 1) // 2
     for step in range(ITERATIONS + 1):
-        half = 0 if step == 0 else int(size * LINE_RATIO / 2.0)
+        half = 0 if step == 0 else int(size * LINE_RATIO // 2)
         low, high = half - 0.49, size - 1 - half + 0.49
         if not (x > low and x < high and y > low and y < high):
             return np.nan, np.nan
@@ -254,10 +308,34 @@ def _centre(pix, size, x, y, bell, fit5, work):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _profile(pix, size, x, y, median, sums, at, profile):  # type: ignore[no-untyped-def]
-    """Radial means into `profile`; return the share of variance that rings explain (ε²)."""
+def _bins_of_row(dy2, dx, bins, at):  # type: ignore[no-untyped-def]
+    """Radial bin, times 4, plus a lane of 0 to 3, of pixels at ``dx, dx + 1, …`` into `at`.
+
+    Single precision, and once more in double where a radius is next to the edge of a bin.
+    """
+    dy2_single, dx_single = np.float32(dy2), np.float32(dx)
+    most = np.int32(bins)
+    close = 0
+    for j in range(at.size):
+        across = np.float32(j) + dx_single
+        r = math.sqrt(across * across + dy2_single)
+        b = np.int32(r + np.float32(0.5))
+        close += abs(r - np.float32(b)) > np.float32(0.4998)
+        at[j] = min(b, most) * 4 + (np.int32(j) & np.int32(3))
+    if close:
+        for j in range(at.size):
+            b = int(np.rint(math.sqrt((j + dx) ** 2 + dy2)))
+            at[j] = min(b, bins) * 4 + (j & 3)
+
+
+@_compiled
+def _sum_rings(pix, size, x, y, median, sums, counts, bin_of):  # type: ignore[no-untyped-def]
+    """Sum and count of pixels by radial bin and lane; return the sum of squares about `median`."""
     bins = size // 2
     sums[:] = 0.0
+    counts[:] = 0
+    squares = 0.0
+    most = np.int32(4 * bins)
     reach = (bins - 0.5) ** 2
     for i in range(size):
         dy2 = (i - y) ** 2
@@ -266,26 +344,30 @@ def _profile(pix, size, x, y, median, sums, at, profile):  # type: ignore[no-unt
         width = math.sqrt(reach - dy2) + 1.0
         first = max(0, int(x - width))
         last = min(size, int(x + width) + 2)
-        for j in range(first, last):
-            at[j] = int(np.rint(math.sqrt((j - x) ** 2 + dy2)))
-        for j in range(first, last):
-            b = min(at[j], bins)
-            value = pix[i * size + j]
-            lane = j & 3
-            sums[lane, b, 0] += value
-            sums[lane, b, 1] += (value - median) ** 2
-            sums[lane, b, 2] += 1.0
-    count, total, squares, between, filled = 0.0, 0.0, 0.0, 0.0, 0
-    for b in range(bins):
-        value = sums[0, b, 0] + sums[1, b, 0] + sums[2, b, 0] + sums[3, b, 0]
-        square = sums[0, b, 1] + sums[1, b, 1] + sums[2, b, 1] + sums[3, b, 1]
-        n = sums[0, b, 2] + sums[1, b, 2] + sums[2, b, 2] + sums[3, b, 2]
+        row = pix[i * size + first : i * size + last]
+        at = bin_of[: row.size]
+        _bins_of_row(dy2, first - x, bins, at)
+        for j in range(row.size):
+            squares += (row[j] - median) ** 2 if at[j] < most else 0.0
+        for j in range(row.size):
+            sums[at[j]] += row[j]
+            counts[at[j]] += 1
+    return squares
+
+
+@_compiled
+def _profile(pix, size, x, y, median, sums, counts, at, profile):  # type: ignore[no-untyped-def]
+    """Radial means into `profile`; return the share of variance that rings explain (ε²)."""
+    squares = _sum_rings(pix, size, x, y, median, sums, counts, at)
+    count, total, between, filled = 0.0, 0.0, 0.0, 0
+    for b in range(size // 2):
+        value = sums[4 * b] + sums[4 * b + 1] + sums[4 * b + 2] + sums[4 * b + 3]
+        n = _of_bin(counts, b)
         profile[b] = value / n
         if n > 0:
             above = value - median * n
             count += n
             total += above
-            squares += square
             between += above * above / n
             filled += 1
     whole = squares - total * total / count
@@ -321,61 +403,72 @@ def _match(profile, bins, lut, correlation, fit7):  # type: ignore[no-untyped-de
 
 
 @_compiled
+def _screen(pix, size, kind, low, high, finite):  # type: ignore[no-untyped-def]
+    """Reason that pixels alone give, and the share of them at full scale."""
+    if not finite:
+        return NOT_FINITE, 0.0
+    share = _at_full_scale(pix, high, kind)
+    if share > SATURATED_HOPELESS and (kind < FLOAT32 or low < high):
+        return SATURATED, share
+    if low == high:
+        return EMPTY, share
+    if _is_padded(pix, size, low, high):
+        return CLIPPED, share
+    return OK, share
+
+
+@_compiled
+def _height(profile, bins, lut, lut_z, correlation, fit7):  # type: ignore[no-untyped-def]
+    """Look `profile` up: z in nm or NaN, the best correlation, a reason."""
+    agreement, plane = _match(profile, bins, lut, correlation, fit7)
+    if not agreement >= POOR_CORRELATION:
+        return np.nan, max(0.0, agreement), POOR_MATCH
+    if not (plane >= 0 and plane <= correlation.size - 1):
+        return np.nan, agreement, Z_OUT_OF_RANGE
+    whole = min(int(plane), correlation.size - 2)
+    z = lut_z[whole] + (plane - whole) * (lut_z[whole + 1] - lut_z[whole])
+    return z, agreement, OK
+
+
+@_compiled
 def run_rois(  # type: ignore[no-untyped-def]
-    raw, kind, size, job, bell, fit5, fit7, lut, lut_z, x, y, z, profiles, quality, reason, scratch
+    raw, kind, size, job, tables, lut, lut_z, x, y, z, profiles, quality, reason, scratch
 ):
     """Do `job` for each ROI of `raw` (n, bytes) and write into the arrays of a TrackResult."""
-    pix, columns, histogram, bucket, work, sums, at, profile, correlation = scratch
-    bins = size // 2
+    bell, fit5, fit7 = tables
+    pix, columns, codes, histogram, bucket, work, sums, counts, at, profile, correlation = scratch
     for i in range(raw.shape[0]):
         if reason[i] != OK:
             continue
         low, high, finite = _load(raw[i], kind, pix)
-        if not finite:
-            reason[i] = NOT_FINITE
-            continue
-        share = _at_full_scale(pix, high, kind)
-        if share > SATURATED_HOPELESS and (kind < FLOAT32 or low < high):
-            reason[i] = SATURATED
-        elif low == high:
-            reason[i] = EMPTY
-        elif _is_padded(pix, size, low, high):
-            reason[i] = CLIPPED
+        reason[i], share = _screen(pix, size, kind, low, high, finite)
         if reason[i] != OK or job == SCREEN:
             continue
-        median = _median(pix, low, high, kind < FLOAT32, histogram, bucket)
+        median = _median(pix, low, high, kind < FLOAT32, codes, histogram, bucket)
         if job == TRACK:
             x[i], y[i] = _centre_of_mass(pix, size, median, columns)
             x[i], y[i] = _centre(pix, size, x[i], y[i], bell, fit5, work)
-        if math.isnan(x[i]) or math.isnan(y[i]):
+        if math.isnan(x[i] + y[i]):
             reason[i] = OUT_OF_RANGE
             continue
-        explained = _profile(pix, size, x[i], y[i], median, sums, at, profile)
-        if explained < NOISE_EXPLAINED:
+        explained = _profile(pix, size, x[i], y[i], median, sums, counts, at, profile)
+        quality[i] = explained * (1.0 - share)
+        if explained < NOISE_EXPLAINED + NOISE_PER_PX / size:
             reason[i] = EMPTY
             x[i] = y[i] = z[i] = np.nan
             profiles[i, :] = np.nan
-            quality[i] = explained
             continue
         if job == TRACK:
-            for b in range(bins):
-                profiles[i, b] = profile[b]
+            profiles[i, :] = profile
         if explained < DOUBT_EXPLAINED:
             reason[i] = OUT_OF_RANGE
-        elif share > SATURATED_SHARE:
+        elif share > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):
             reason[i] = SATURATED
-        quality[i] = explained * (1.0 - share)
-        if correlation.size == 0:
-            continue
-        agreement, plane = _match(profile, bins, lut, correlation, fit7)
-        quality[i] *= max(0.0, agreement)
-        if not agreement >= POOR_CORRELATION:
-            reason[i] = POOR_MATCH
-            z[i] = np.nan
-        elif math.isnan(plane) or plane < 0 or plane > correlation.size - 1:
-            reason[i] = Z_OUT_OF_RANGE
-            z[i] = np.nan
-        elif job == TRACK:
-            whole = min(int(plane), correlation.size - 2)
-            part = plane - whole
-            z[i] = lut_z[whole] + part * (lut_z[whole + 1] - lut_z[whole])
+        if correlation.size:
+            height, agreement, why = _height(profile, size // 2, lut, lut_z, correlation, fit7)
+            quality[i] *= agreement
+            if why != OK:
+                reason[i] = why
+                z[i] = np.nan
+            elif job == TRACK:
+                z[i] = height

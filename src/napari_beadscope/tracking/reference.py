@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_beadscope.core.types import Reason
 from napari_beadscope.tracking.result import TrackResult
-from napari_beadscope.tracking.verdict import Screened, judge, screen
+from napari_beadscope.tracking.verdict import judge, screen
 from napari_beadscope.tracking.zlut import ZLut
 
 #: Refinements by multi-line auto-convolution, and the share of lines that each one averages.

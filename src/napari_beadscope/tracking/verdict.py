@@ -6,11 +6,15 @@ centre is wrong or neighbours intrude), times the share of pixels below full sca
 Pearson correlation with the best plane when a Z-LUT is given.
 
 **Reasons** (`core.types.Reason`). NaN everywhere: NOT_FINITE (a NaN or infinite pixel), SATURATED
-(over a quarter of the pixels at full scale), EMPTY (constant, or rings explain under 10 % of
-the variance), CLIPPED (outermost lines filled with 0 or full scale), OUT_OF_RANGE (no centre
-inside the ROI). Position kept, in doubt: SATURATED (over 1 % at full scale), OUT_OF_RANGE (rings
-explain under 25 %). Only z NaN: POOR_MATCH (correlation under 0.7), Z_OUT_OF_RANGE (best match
-in the outer planes).
+(over 40 % of the pixels at full scale), EMPTY (constant, or rings explain under about 11 % of the
+variance: noise), CLIPPED (outermost lines filled with 0 or full scale), OUT_OF_RANGE (no centre
+inside the ROI). Position kept, in doubt: SATURATED (over 2 % at full scale), OUT_OF_RANGE (rings
+explain under 35 %: as a rule the centre is wrong). Only z NaN: POOR_MATCH (correlation under
+0.7), Z_OUT_OF_RANGE (best match in the outer planes).
+
+The limits were set on simulated beads of 16 to 128 px: true centres explain over 80 % at usual
+noise and about 50 % when noise equals contrast, wrong ones (bead outside the capture range) at
+most 30 %, pure noise at most 5 % at 32 px and 17 % at 16 px.
 """
 
 from __future__ import annotations
@@ -75,16 +79,13 @@ def run(
     size = part.shape[1]
     raw = part.reshape(len(part), -1).view(np.uint8)
     raw.flags.writeable = False
-    bell, fit5, fit7 = _tables(size)
     lut = lut_tables(zlut)
     kernels.run_rois(
         raw,
         _kind(part.dtype),
         size,
         job,
-        bell,
-        fit5,
-        fit7,
+        _tables(size),
         lut.planes,
         lut.z_nm,
         result.x_px[rows],
@@ -147,11 +148,13 @@ def _scratch(size: int, planes: int) -> tuple[np.ndarray, ...]:
     return (
         np.empty(size * size),
         np.empty(size),
-        np.empty(512, dtype=np.int64),
-        np.empty(size * size),
+        np.empty(size * size, dtype=np.int32),
+        np.empty(4 * 512, dtype=np.int32),
+        np.empty(size * size + 1),
         np.zeros((4, 3 * size)),
-        np.empty((4, size // 2 + 1, 3)),
-        np.empty(size, dtype=np.int64),
+        np.empty(4 * (size // 2 + 1)),
+        np.empty(4 * (size // 2 + 1), dtype=np.int32),
+        np.empty(size, dtype=np.int32),
         np.empty(size // 2),
         np.empty(planes),
     )

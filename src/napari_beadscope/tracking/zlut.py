@@ -5,6 +5,7 @@ Must not know how profiles are measured (backends) or matched (kernels).
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from napari_beadscope.core.types import MAX_RADIAL_BINS, Reason
 
 if TYPE_CHECKING:
     from napari_beadscope.tracking.backend import Backend
+
+_log = logging.getLogger(__name__)
 
 #: Planes that the sub-plane parabola needs around the best match.
 MIN_PLANES = 7
@@ -142,7 +145,7 @@ class ZLut:
 
 
 def build_zlut(stack: np.ndarray, z_nm: np.ndarray, backend: Backend | str = "auto") -> ZLut:
-    """Make a Z-LUT from a focus sweep of one bead.
+    """Make a Z-LUT from a focus sweep of one bead; heights without a visible bead are left out.
 
     Parameters
     ----------
@@ -156,7 +159,7 @@ def build_zlut(stack: np.ndarray, z_nm: np.ndarray, backend: Backend | str = "au
     Raises
     ------
     InputError
-        If the lengths differ, too few heights are given, or the bead is not found at a height.
+        If the lengths differ, or the bead is found at too few heights (under 7 or under 80 %).
     """
     from napari_beadscope.tracking.backend import open_backend
     from napari_beadscope.tracking.stack import check_stack
@@ -174,19 +177,20 @@ def build_zlut(stack: np.ndarray, z_nm: np.ndarray, backend: Backend | str = "au
     result = opened.track(stack, None)
     usable = np.isfinite(result.profiles[:, 1:]).all(axis=1)
     usable &= (result.reason == Reason.OK) | (result.reason == Reason.SATURATED)
-    planes = np.unique(heights)
-    profiles = []
-    for z in planes:
+    planes, profiles = [], []
+    for z in np.unique(heights):
         rows = usable & (heights == z)
-        if not rows.any():
-            raise InputError(
-                f"no bead is found in the focus sweep at z = {z:g} nm",
-                "leave that height out, or sweep a range in which the rings are visible",
-            )
-        profiles.append(_mean_profile(result.profiles[rows]))
-    lut = ZLut(z_nm=planes, profiles=np.array(profiles))
-    lut.check_matches(stack.shape[1])
-    return lut
+        if rows.any():
+            planes.append(z)
+            profiles.append(_mean_profile(result.profiles[rows]))
+        else:
+            _log.warning("no bead at z = %g nm: that height is left out of the Z-LUT", z)
+    if len(planes) < max(MIN_PLANES, 0.8 * len(np.unique(heights))):
+        raise InputError(
+            f"the bead is found at {len(planes)} of {len(np.unique(heights))} heights of the sweep",
+            f"sweep {MIN_PLANES} heights or more at which the rings of one bead are visible",
+        )
+    return ZLut(z_nm=np.array(planes), profiles=np.array(profiles))
 
 
 def _mean_profile(profiles: np.ndarray) -> np.ndarray:
