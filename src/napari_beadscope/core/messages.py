@@ -26,7 +26,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
 # --- shared-memory descriptions -------------------------------------------------------------
 
 
-class Stream(Message):
+class Stream(Message, frozen=True):
     """Where the frames of the present camera format are: one frame ring."""
 
     ring: str
@@ -36,7 +36,7 @@ class Stream(Message):
     can_wait: bool
 
 
-class Shared(Message):
+class Shared(Message, frozen=True):
     """Segments that live as long as the session."""
 
     track_rings: tuple[str, ...]
@@ -48,44 +48,44 @@ class Shared(Message):
 # --- commands -------------------------------------------------------------------------------
 
 
-class StartLive(Message):
+class StartLive(Message, frozen=True):
     """Let the camera stream."""
 
 
-class StopLive(Message):
+class StopLive(Message, frozen=True):
     """Let the camera pause; refused while recording."""
 
 
-class SetBeads(Message):
+class SetBeads(Message, frozen=True):
     """Replace the beads that are tracked; each ROI must lie inside the frame."""
 
     beads: tuple[Bead, ...]
 
 
-class SetCalibration(Message):
+class SetCalibration(Message, frozen=True):
     """Replace pixel size and Z-LUT."""
 
     calibration: Calibration
 
 
-class SetBackend(Message):
+class SetBackend(Message, frozen=True):
     """Choose the tracking backend by name."""
 
     backend: str
 
 
-class SetCamera(Message):
+class SetCamera(Message, frozen=True):
     """Set one property of the camera; refused while recording."""
 
     name: str
     value: float | str
 
 
-class GetCamera(Message):
+class GetCamera(Message, frozen=True):
     """Ask for the camera's properties; the reply's value is a list of dicts."""
 
 
-class StartRecording(Message):
+class StartRecording(Message, frozen=True):
     """Begin a recording in `folder`, which must not exist yet or be empty.
 
     ``frames`` and ``seconds`` limit it (0: no limit). A camera that isn't streaming is started.
@@ -98,11 +98,11 @@ class StartRecording(Message):
     note: str = ""
 
 
-class StopRecording(Message):
+class StopRecording(Message, frozen=True):
     """End the recording; the reply comes when every file is closed."""
 
 
-class AddMotor(Message):
+class AddMotor(Message, frozen=True):
     """Start a motor's process under a name of its own."""
 
     name: str
@@ -110,18 +110,18 @@ class AddMotor(Message):
     options: dict[str, Any] = {}
 
 
-class MoveMotor(Message):
+class MoveMotor(Message, frozen=True):
     """Send a motor to a position, in its own unit; does not wait for arrival."""
 
     name: str
     target: float
 
 
-class GetStatus(Message):
+class GetStatus(Message, frozen=True):
     """Ask for the status now; the reply's value is a `Status` as a dict."""
 
 
-class Shutdown(Message):
+class Shutdown(Message, frozen=True):
     """End the engine: producers first, then drain, then terminate."""
 
 
@@ -142,14 +142,14 @@ Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
 ]
 
 
-class Request(Message):
+class Request(Message, frozen=True):
     """A command and the number its reply carries."""
 
     number: int
     command: Command
 
 
-class Reply(Message):
+class Reply(Message, frozen=True):
     """Done (``error`` is '') or an error: its class, what and where, and the remedy."""
 
     number: int
@@ -162,9 +162,10 @@ class Reply(Message):
 # --- events ---------------------------------------------------------------------------------
 
 
-class WorkerStatus(Message):
-    """A worker process as the supervisor sees it; ``state`` is STARTING, READY, RUNNING,
-    FINISHED, DOWN or FAILED.
+class WorkerStatus(Message, frozen=True):
+    """A worker process as the supervisor sees it.
+
+    ``state`` is STARTING, READY, RUNNING, FINISHED, DOWN or FAILED.
     """
 
     name: str
@@ -175,7 +176,7 @@ class WorkerStatus(Message):
     heartbeat_age_s: float
 
 
-class Status(Message):
+class Status(Message, frozen=True):
     """Everything a status line shows; rates are means over the last second."""
 
     phase: str
@@ -203,38 +204,45 @@ class Status(Message):
     workers: tuple[WorkerStatus, ...]
 
 
-class StatusChanged(Message):
+class StatusChanged(Message, frozen=True):
     """Sent a few times a second."""
 
     status: Status
 
 
-class StreamChanged(Message):
+class StreamChanged(Message, frozen=True):
     """The frame ring is a new one (at start, or because the format changed)."""
 
     stream: Stream
 
 
-class LiveChanged(Message):
+class LiveChanged(Message, frozen=True):
     """The camera streams, or it no longer does."""
 
     streaming: bool
     why: str = ""
 
 
-class BeadsChanged(Message):
+class BeadsChanged(Message, frozen=True):
     """The beads that are tracked, true for every tracker."""
 
     beads: tuple[Bead, ...]
 
 
-class CalibrationChanged(Message):
+class CalibrationChanged(Message, frozen=True):
     """The pixel size and Z-LUT that are used, true for every tracker."""
 
     calibration: Calibration
 
 
-class AcquisitionChanged(Message):
+class MotorsChanged(Message, frozen=True):
+    """The motors by name, in the order of their rows, and their units."""
+
+    names: tuple[str, ...]
+    units: dict[str, str] = {}
+
+
+class AcquisitionChanged(Message, frozen=True):
     """A recording is on or off, true for every process; ``error`` tells why it ended early."""
 
     on: bool
@@ -245,7 +253,7 @@ class AcquisitionChanged(Message):
     error: Text = ""
 
 
-class WorkerLost(Message):
+class WorkerLost(Message, frozen=True):
     """A worker died or was killed for stalling; ``traceback`` is the original one."""
 
     name: str
@@ -254,21 +262,21 @@ class WorkerLost(Message):
     restarted: bool
 
 
-class FramesDropped(Message):
+class FramesDropped(Message, frozen=True):
     """Frames that the ring had no room for since the last such event."""
 
     count: int
     total: int
 
 
-class Progress(Message):
+class Progress(Message, frozen=True):
     """What start-up or another long step is doing."""
 
     text: str
     fraction: float
 
 
-class Log(Message):
+class Log(Message, frozen=True):
     """A log line from any process."""
 
     level: int
@@ -276,7 +284,7 @@ class Log(Message):
     text: Text
 
 
-class Stopping(Message):
+class Stopping(Message, frozen=True):
     """The engine ends; ``error``, ``what`` and ``remedy`` are set if it had to."""
 
     why: str
@@ -291,6 +299,7 @@ Event = Union[  # noqa: UP007
     LiveChanged,
     BeadsChanged,
     CalibrationChanged,
+    MotorsChanged,
     AcquisitionChanged,
     WorkerLost,
     FramesDropped,
@@ -300,7 +309,7 @@ Event = Union[  # noqa: UP007
 ]
 
 
-class Welcome(Message):
+class Welcome(Message, frozen=True):
     """First message to a front end: what it attaches to."""
 
     session: str
@@ -316,7 +325,7 @@ class Welcome(Message):
     units: dict[str, str] = {}
 
 
-class Hello(Message):
+class Hello(Message, frozen=True):
     """First message on a connection: who is calling. ``name`` is '' for a front end."""
 
     name: str

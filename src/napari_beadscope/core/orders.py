@@ -11,19 +11,19 @@ from napari_beadscope.core.messages import Log, Message, Progress, Stream, Text
 from napari_beadscope.core.types import FrameFormat, TrackerTask
 
 
-class Attach(Message):
+class Attach(Message, frozen=True):
     """Attach to this frame ring; the camera writes it, the others read it."""
 
     stream: Stream
 
 
-class RunCamera(Message):
+class RunCamera(Message, frozen=True):
     """Camera: stream or pause."""
 
     on: bool
 
 
-class SetProperty(Message):
+class SetProperty(Message, frozen=True):
     """Camera: set a property; report `Properties` with the request's number."""
 
     number: int
@@ -31,20 +31,20 @@ class SetProperty(Message):
     value: float | str
 
 
-class ListProperties(Message):
+class ListProperties(Message, frozen=True):
     """Camera: report `Properties`."""
 
     number: int
 
 
-class SetTask(Message):
+class SetTask(Message, frozen=True):
     """Tracker: what to track from now on. Recorder: what is tracked."""
 
     number: int
     task: TrackerTask
 
 
-class Arm(Message):
+class Arm(Message, frozen=True):
     """Tracker, recorder: claim all frames from now on, get ready, report `Armed`.
 
     With ``resume`` the sender of the claim is dead, and its place is taken.
@@ -56,9 +56,10 @@ class Arm(Message):
     resume: bool = False
 
 
-class Begin(Message):
-    """Tracker, recorder: the recording is frames ``first`` up to, not including, ``stop``
-    (-1: open); report `Began`.
+class Begin(Message, frozen=True):
+    """Tracker, recorder: the recording begins; report `Began`.
+
+    It is the frames from ``first`` up to, not including, ``stop`` (-1: open).
     """
 
     number: int
@@ -66,32 +67,38 @@ class Begin(Message):
     stop: int
 
 
-class Abort(Message):
+class Abort(Message, frozen=True):
     """Tracker, recorder: give up an armed recording and its claims."""
 
 
-class End(Message):
+class End(Message, frozen=True):
     """Tracker, recorder: the recording stops before frame ``stop``; drain, report `Finished`."""
 
     number: int
     stop: int
 
 
-class Untracked(Message):
+class Untracked(Message, frozen=True):
     """Recorder: don't wait for this tracker's rows any more; its frames are named as untracked."""
 
     tracker: int
     why: str
 
 
-class Move(Message):
+class KnowMotors(Message, frozen=True):
+    """Camera: the motors, in the order of their rows in the table of positions."""
+
+    names: tuple[str, ...]
+
+
+class Move(Message, frozen=True):
     """Motor: go there; report `Moved`."""
 
     number: int
     target: float
 
 
-class Stop(Message):
+class Stop(Message, frozen=True):
     """Close what is open and exit."""
 
 
@@ -106,21 +113,23 @@ Order = Union[  # noqa: UP007
     Abort,
     End,
     Untracked,
+    KnowMotors,
     Move,
     Stop,
 ]
 
 
-class Ready(Message):
+class Ready(Message, frozen=True):
     """A worker can take orders. The camera adds its format; a motor its unit."""
 
     format: FrameFormat | None = None
     fps: float = 0.0
     can_wait: bool = False
     unit: str = ""
+    properties: dict[str, Any] = {}
 
 
-class Done(Message):
+class Done(Message, frozen=True):
     """The order with this number was carried out, or could not be (``error``)."""
 
     number: int
@@ -130,20 +139,20 @@ class Done(Message):
     value: Any = None
 
 
-class Armed(Message):
+class Armed(Message, frozen=True):
     """Frames from ``seq`` on are claimed."""
 
     number: int
     seq: int
 
 
-class Began(Message):
+class Began(Message, frozen=True):
     """The recording runs in this process."""
 
     number: int
 
 
-class Finished(Message):
+class Finished(Message, frozen=True):
     """The recording has ended in this process; the recorder says what is on disk."""
 
     number: int
@@ -152,7 +161,7 @@ class Finished(Message):
     error: Text = ""
 
 
-class RecordingFailed(Message):
+class RecordingFailed(Message, frozen=True):
     """Recorder: it cannot go on (disk full …); files are closed."""
 
     what: Text
@@ -161,19 +170,20 @@ class RecordingFailed(Message):
     rows: int = 0
 
 
-class StreamEnded(Message):
+class StreamEnded(Message, frozen=True):
     """Camera: a finite source has no more frames; ``seq`` frames are in the ring."""
 
     seq: int
 
 
-class Crashed(Message):
+class Crashed(Message, frozen=True):
     """A worker's last words."""
 
     what: Text
     remedy: Text
     traceback: Text
     fatal: bool = False  # True: a restart would fail the same way
+    error: str = "EngineError"  # class name in core.errors
 
 
 Report = Union[  # noqa: UP007

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from napari_beadscope.core import session_commands, session_recording
 from napari_beadscope.core.messages import (
     LiveChanged,
+    MotorsChanged,
     Progress,
     Stopping,
     StreamChanged,
@@ -128,12 +129,12 @@ def _said(turn: Turn, name: str, report: object) -> None:
             turn.set(streaming=False)
             turn.publish(LiveChanged(False, "the source has no more frames"))
             session_recording.stream_ended(turn, seq)
-        case Crashed(what, remedy, traceback, fatal):
+        case Crashed(what, remedy, traceback, fatal, error):
             words = traceback or f"{what}: {remedy}"
             turn.worker(name, last_words=words, fatal=fatal)
             if fatal and turn.state.phase is Phase.STARTING:
                 turn.set(phase=Phase.STOPPING, stopping_since_s=turn.now_s)
-                turn.publish(Stopping("start-up failed", "DeviceError", what, remedy))
+                turn.publish(Stopping("start-up failed", error, what, remedy))
 
 
 def _ready(turn: Turn, name: str, report: Ready) -> None:
@@ -143,6 +144,7 @@ def _ready(turn: Turn, name: str, report: Ready) -> None:
         _camera_ready(turn, report)
     elif name.startswith("motor-"):
         turn.set(units={**state.units, name.removeprefix("motor-"): report.unit})
+        turn.publish(MotorsChanged(tuple(state.motors), turn.state.units))
         session_commands.done(turn, name, Done(-1))
     else:
         if state.stream is not None:

@@ -37,6 +37,7 @@ class CameraRecord(_Part):
     """Which camera, and its properties when recording began."""
 
     id: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
     properties: dict[str, Any] = Field(default_factory=dict)
 
 

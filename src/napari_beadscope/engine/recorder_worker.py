@@ -1,0 +1,277 @@
+"""The recorder process: frame ring and track rings into the files of a recording.
+
+A frame or row is released in the rings only after it is in its file, so a killed recorder's
+successor goes on without a loss.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+
+from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.messages import Stream
+from napari_beadscope.core.orders import (
+    Abort,
+    Arm,
+    Armed,
+    Began,
+    Begin,
+    End,
+    Finished,
+    Order,
+    Ready,
+    RecordingFailed,
+    SetTask,
+    Untracked,
+)
+from napari_beadscope.core.types import FrameStamp
+from napari_beadscope.engine.config import WorkerConfig
+from napari_beadscope.engine.row_merge import RowMerge
+from napari_beadscope.engine.worker import RingWorker
+from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackReader, TrackRingSpec
+from napari_beadscope.storage import Manifest, RecordingWriter
+
+_LOG = logging.getLogger(__name__)
+_CLAIM = 0
+_IDLE_PAUSE_S = 0.05
+_POLL_S = 0.002
+_BATCH_BYTES = 32 * 2**20
+_BATCH_FRAMES = 256
+_WRITE_LEASE_S = 30.0
+_FINISH_LEASE_S = 600.0
+_QUIET_S = 0.3
+_ORPHAN_WAIT_S = 5.0
+
+
+class RecorderWorker(RingWorker):
+    """Writes one recording at a time; its end is the one place where a recording is complete."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        super().__init__(config)
+        shared = config.shared
+        self._tracks = tuple(
+            TrackReader.attach(TrackRingSpec(name, shared.track_rows), writable=True)
+            for name in shared.track_rings
+        )
+        self._ring: FrameReader | None = None
+        self._writer: RecordingWriter | None = None
+        self._merge: RowMerge | None = None
+        self._began = False
+        self._next = 0
+        self._stop = -1
+        self._quiet = (-1, 0.0)
+
+    def open(self) -> None:
+        """Report readiness."""
+        self.report(Ready())
+
+    def attach(self, stream: Stream) -> None:
+        """Attach to the frame ring."""
+        if self._ring is not None:
+            self._ring.close()
+        spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
+        self._ring = FrameReader.attach(spec, writable=True)
+
+    def obey(self, order: Order) -> None:
+        """Carry out an order."""
+        match order:
+            case SetTask():
+                pass
+            case Arm():
+                self._arm(order)
+            case Begin(number, first, stop):
+                self._begin(number, first, stop)
+            case End(_, stop):
+                self._stop = stop
+            case Untracked(tracker, why):
+                self._give_up_tracker(tracker, why)
+            case Abort():
+                self._abort()
+            case _:
+                super().obey(order)
+
+    def turn(self) -> float:
+        """Write what there is."""
+        if self._writer is None or self._ring is None:
+            return _IDLE_PAUSE_S
+        if not self._began:
+            return _POLL_S
+        wrote = 0
+        try:
+            wrote = self._write_frames(self._ring, self._writer)
+            if self._merge is not None:
+                wrote += self._merge.write(self._writer)
+            self.beat(frames=self._writer.frames_written, rows=self._writer.rows_written)
+            if not wrote and self._is_complete():
+                self._finish()
+        except BeadscopeError as error:
+            self._fail(error)
+        return 0.0 if wrote else _POLL_S
+
+    def orphaned(self) -> bool:
+        """Finish what is in the rings, and the files."""
+        if self._writer is None or self._ring is None:
+            return True
+        if not self._began:
+            self._abort()
+            return True
+        head, now = self._ring.head, time.monotonic()
+        if self._stop < 0:
+            if head != self._quiet[0]:
+                self._quiet = (head, now)
+            elif now - self._quiet[1] > _QUIET_S:
+                self._stop, self._quiet = head, (head, now)
+        elif self._merge is not None and now - self._quiet[1] > _ORPHAN_WAIT_S:
+            for tracker in self._merge.unfinished(self._stop):
+                self._give_up_tracker(tracker, "the tracker did not finish in time")
+        return False
+
+    def close(self) -> None:
+        """Close the files as they are; unfinished ones can be resumed or recovered."""
+        if self._writer is not None:
+            self._writer.close()
+        for ring in (self._ring, *self._tracks):
+            if ring is not None:
+                ring.close()
+
+    # a recording's life
+
+    def _arm(self, order: Arm) -> None:
+        assert self._ring is not None
+        task = order.task
+        assert task.mode is not None
+        self.beat(_WRITE_LEASE_S)
+        try:
+            if order.resume:
+                self._writer = RecordingWriter.resume(Path(task.folder))
+            else:
+                self._writer = RecordingWriter.create(Path(task.folder), self._manifest(order))
+        except BeadscopeError as error:
+            self.report(RecordingFailed(error.what, error.remedy))
+            return
+        if not (order.resume and self._ring.is_registered(_CLAIM)):
+            self._ring.register(_CLAIM)
+        self._next = self._ring.cursor(_CLAIM)
+        self._merge = None
+        if task.mode.tracks:
+            self._merge = RowMerge(self._tracks, resume=order.resume)
+        self._began, self._stop, self._quiet = False, -1, (-1, 0.0)
+        self.report(Armed(order.number, self._next))
+
+    def _manifest(self, order: Arm) -> Manifest:
+        assert self.stream is not None
+        task, header = order.task, order.header
+        assert task.mode is not None
+        settings = self.config.engine.settings
+        recording = settings.get("recording", {})
+        manifest = Manifest.new(
+            mode=task.mode,
+            format=self.stream.format,
+            beads=task.beads,
+            calibration=task.calibration,
+            fps=self.stream.fps,
+            camera_id=self.config.engine.camera_id,
+            camera_properties=header.get("properties", {}),
+            backend=task.backend,
+            settings=settings,
+            name=Path(task.folder).name,
+            profiles=task.mode.tracks and bool(recording.get("profiles", False)),
+        )
+        manifest.camera.options = dict(self.config.engine.camera_options)
+        manifest.video_file_bytes = int(recording.get("video_file_gb", 4.0) * 1e9)
+        manifest.min_free_bytes = int(recording.get("min_free_gb", 1.0) * 1e9)
+        if header.get("note"):
+            manifest.notes.append(str(header["note"]))
+        return manifest
+
+    def _begin(self, number: int, first: int, stop: int) -> None:
+        if self._writer is None:  # it could not be armed, which was reported
+            return
+        self._next = max(self._next, first)
+        self._began, self._stop = True, stop
+        if self._merge is not None:
+            self._merge.begin(first)
+        self.report(Began(number))
+        self.state("RUNNING")
+
+    def _is_complete(self) -> bool:
+        if self._stop < 0 or self._next < self._stop:
+            return False
+        return self._merge is None or not self._merge.unfinished(self._stop)
+
+    def _finish(self) -> None:
+        assert self._writer is not None
+        self.beat(_FINISH_LEASE_S)
+        writer = self._writer
+        note = "the engine's supervisor died; the recording ends there" if self.is_orphan else ""
+        writer.finish(note=note)
+        self._let_go("FINISHED")
+        self.report(Finished(0, writer.frames_written, writer.rows_written))
+
+    def _fail(self, error: BeadscopeError) -> None:
+        """Close the files properly after an error that more tries would not mend."""
+        writer = self._writer
+        assert writer is not None
+        self.beat(_FINISH_LEASE_S)
+        _LOG.error("recording stopped: %s", error)
+        try:
+            writer.finish(note=f"stopped early: {error}")
+        except BeadscopeError as second:
+            _LOG.error("the files could not be completed: %s", second)
+            writer.close()
+        self._let_go("READY")
+        self.report(
+            RecordingFailed(error.what, error.remedy, writer.frames_written, writer.rows_written)
+        )
+
+    def _abort(self) -> None:
+        if self._writer is not None:
+            self._writer.finish(note="stopped before the first frame")
+        self._let_go("READY")
+
+    def _let_go(self, state: str) -> None:
+        self._writer = None
+        self._began = False
+        if self._ring is not None:
+            self._ring.unregister(_CLAIM)
+        for ring in self._tracks:
+            ring.release_reader()
+        self.state(state)
+
+    def _give_up_tracker(self, tracker: int, why: str) -> None:
+        if self._merge is None or self._writer is None:
+            return
+        _LOG.warning("frames that tracker %d had are left untracked: %s", tracker, why)
+        self._merge.give_up(tracker)
+        self._writer.manifest.notes.append(f"tracker {tracker} was given up: {why}")
+
+    # data
+
+    def _write_frames(self, ring: FrameReader, writer: RecordingWriter) -> int:
+        stop = ring.head if self._stop < 0 else min(ring.head, self._stop)
+        most = max(1, min(_BATCH_FRAMES, _BATCH_BYTES // ring.spec.format.nbytes))
+        views: list[np.ndarray] = []
+        stamps: list[FrameStamp] = []
+        newest = writer.last_frame if writer.last_frame is not None else -1
+        seq = self._next
+        while seq < stop and len(views) < most:
+            found = ring.view(seq)
+            if found is None:
+                break
+            if found[1].frame > newest:  # a successor may be handed what is on disk already
+                views.append(found[0])
+                stamps.append(found[1])
+            seq += 1
+        if seq == self._next:
+            return 0
+        if views:
+            self.beat(_WRITE_LEASE_S, busy=1)
+            writer.write_frames(views, stamps)
+        ring.advance(_CLAIM, seq)
+        self._next = seq
+        self.beat(busy=0)
+        return len(views) or 1

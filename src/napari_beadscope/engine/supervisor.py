@@ -1,0 +1,301 @@
+"""The supervisor process: owns the memory, carries out what the session machine decides.
+
+Run as ``python -m napari_beadscope.engine.supervisor`` with an `EngineConfig` on standard input;
+the answer on standard output is one line, the `EngineInfo`. Never touches a pixel.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+import sys
+import threading
+import time
+from typing import Any
+
+import msgspec
+
+from napari_beadscope.core import session
+from napari_beadscope.core.errors import RingError
+from napari_beadscope.core.messages import Log, Shared, StatusChanged, Stream
+from napari_beadscope.core.orders import Arm, Crashed, KnowMotors, Ready
+from napari_beadscope.core.session_state import (
+    Answer,
+    Effect,
+    Exit,
+    Gone,
+    Joined,
+    Kill,
+    MakeStream,
+    Phase,
+    Publish,
+    ReleaseClaims,
+    Said,
+    Spawn,
+    Stimulus,
+    StreamMade,
+    Tell,
+    Tick,
+)
+from napari_beadscope.core.types import FrameFormat
+from napari_beadscope.engine.callers import Callers
+from napari_beadscope.engine.config import EngineConfig, WorkerConfig, health_spec, motor_spec
+from napari_beadscope.engine.places import (
+    EngineInfo,
+    log_folder,
+    remove_info,
+    remove_leftovers,
+    socket_address,
+    write_info,
+)
+from napari_beadscope.engine.processes import WorkerProcess
+from napari_beadscope.engine.status import StatusBoard
+from napari_beadscope.ring import (
+    FrameRingSpec,
+    FrameWriter,
+    LatestTable,
+    SegmentOwner,
+    TrackRingSpec,
+    TrackWriter,
+)
+from napari_beadscope.ring.segment import Segment
+
+_LOG = logging.getLogger(__name__)
+_TICK_S = 0.05
+_TRACK_ROWS = 65_536
+
+
+class Supervisor:
+    """The engine's one owner of everything that its workers share."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.session = secrets.token_hex(6)
+        self._secret = secrets.token_hex(32)
+        self._inbox: queue.SimpleQueue[Stimulus] = queue.SimpleQueue()
+        self._owner = SegmentOwner(self.session)
+        self._processes: dict[str, WorkerProcess] = {}
+        self._rows: dict[str, int] = {}
+        self._ring: FrameWriter | None = None
+        self._generation = 0
+        self._properties: dict[str, Any] = {}
+        self._make_shared()
+        self._callers = Callers(socket_address(self.session), self._secret, self._inbox)
+        self._state, effects = session.start(config.camera_id, config.limits, time.monotonic())
+        self._board = StatusBoard(self._health, self._tracks)
+        self._alive = True
+        for effect in effects:
+            self._carry_out(effect)
+
+    @property
+    def info(self) -> EngineInfo:
+        """How front ends reach this engine."""
+        return EngineInfo(
+            self.session,
+            self.config.camera_id,
+            os.getpid(),
+            socket_address(self.session),
+            self._secret,
+            time.time(),
+        )
+
+    def run(self) -> None:
+        """Decide and act until there is nothing left to run."""
+        next_tick = time.monotonic()
+        while self._alive:
+            try:
+                self._handle(self._inbox.get(timeout=max(0.0, next_tick - time.monotonic())))
+            except queue.Empty:
+                next_tick = time.monotonic() + _TICK_S
+                self._handle(Tick(self._heartbeat_ages()))
+                self._announce()
+
+    def close(self) -> None:
+        """Remove everything that the engine has put anywhere."""
+        for process in self._processes.values():
+            process.kill()
+        self._callers.close()
+        remove_info(self.session)
+        if self._ring is not None:
+            self._ring.close()
+        self._owner.close()
+
+    def _handle(self, stimulus: Stimulus) -> None:
+        match stimulus:
+            case Said(name, Ready(properties=properties)) if name == "camera":
+                self._properties = properties
+            case Joined(client):
+                welcome = self._board.welcome(self._state, self.session, self._shared, os.getpid())
+                self._callers.admit(client, welcome)
+            case Said(_, Log() as line):
+                self._callers.publish(line)
+                _LOG.log(line.level, "%s: %s", line.name, line.text)
+                return
+        head = self._ring.head if self._ring is not None else 0
+        at = session.At(time.monotonic(), head)
+        self._state, effects = session.step(self._state, at, stimulus)
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Spawn(name):
+                self._spawn(name)
+            case Kill(name):
+                self._processes[name].kill()
+            case Tell(name, Arm() as order) if name == "recorder":
+                header = {**order.header, "properties": self._properties}
+                self._callers.tell(name, msgspec.structs.replace(order, header=header))
+            case Tell(name, order):
+                self._callers.tell(name, order)
+            case Answer(client, reply):
+                self._callers.answer(client, reply)
+            case Publish(event):
+                _LOG.info("%s", event)
+                self._callers.publish(StatusChanged(self._board.status(self._state)))
+                self._callers.publish(event)
+            case MakeStream(format, fps, can_wait):
+                self._make_stream(format, fps, can_wait)
+            case ReleaseClaims(name):
+                self._release_claims(name)
+            case Exit():
+                self._alive = False
+
+    # workers
+
+    def _spawn(self, name: str) -> None:
+        row = self._rows.setdefault(name, len(self._rows))
+        motor, options = self._state_motor(name)
+        if motor:
+            self._callers.tell("camera", KnowMotors(self._motor_names()))
+        self._processes[name] = WorkerProcess(
+            WorkerConfig(
+                name,
+                row,
+                self.session,
+                socket_address(self.session),
+                self._secret,
+                self._shared,
+                self.config,
+                self._motor_names(),
+                motor,
+                options,
+            ),
+            log_folder() / f"{self.session}-{name}.log",
+            on_end=self._ended,
+        )
+
+    def _state_motor(self, name: str) -> tuple[str, dict]:
+        if not name.startswith("motor-"):
+            return "", {}
+        return self._state.motors[name.removeprefix("motor-")]
+
+    def _motor_names(self) -> tuple[str, ...]:
+        return tuple(self._state.motors) if hasattr(self, "_state") else ()
+
+    def _ended(self, process: WorkerProcess) -> None:
+        """Called on the process's own thread: its last messages first, then that it is gone."""
+        self._callers.wait_for_end(process.name)
+        if process.words:
+            what = f"the {process.name} process died ({process.why})"
+            self._inbox.put(Said(process.name, Crashed(what, "", process.words)))
+        self._inbox.put(Gone(process.name, process.why))
+
+    def _heartbeat_ages(self) -> dict[str, float]:
+        now = time.monotonic_ns()
+        ages = {}
+        for name, row in self._rows.items():
+            beat = self._health.read(row)["heartbeat_ns"]
+            ages[name] = (now - beat) * 1e-9 if beat else 0.0
+        return ages
+
+    # memory
+
+    def _make_shared(self) -> None:
+        count = self.config.limits.trackers
+        names = tuple(f"{self.session}-tracks{k}" for k in range(count))
+        self._shared = Shared(
+            names, _TRACK_ROWS, f"{self.session}-health", f"{self.session}-motors"
+        )
+        self._health = LatestTable.create(health_spec(self._shared.health))
+        self._motors = LatestTable.create(motor_spec(self._shared.motors))
+        self._tracks = tuple(TrackWriter.create(TrackRingSpec(name, _TRACK_ROWS)) for name in names)
+
+    def _make_stream(self, format: FrameFormat, fps: float, can_wait: bool) -> None:
+        slots = max(
+            self.config.min_ring_slots, self.config.ring_mb * 2**20 // max(4096, format.nbytes)
+        )
+        self._generation += 1
+        name = f"{self.session}-frames{self._generation}"
+        spec = FrameRingSpec(name, format, min(slots, 4096))
+        ring = FrameWriter.create(spec)
+        if self._ring is not None:
+            Segment.unlink(self._ring.spec.name)
+            self._ring.close()
+        self._ring = ring
+        self._board.watch(ring)
+        threading.Thread(target=_prefault, args=(spec,), daemon=True).start()
+        self._handle(StreamMade(Stream(name, format, spec.slots, fps, can_wait)))
+
+    def _release_claims(self, name: str) -> None:
+        if self._ring is None:
+            return
+        if name == "recorder":
+            self._ring.release_reader(0)
+            for ring in self._tracks:
+                ring.release_reader()
+        elif name.startswith("tracker-"):
+            self._ring.release_reader(1 + int(name.removeprefix("tracker-")))
+
+    # front ends
+
+    def _announce(self) -> None:
+        if self._callers.has_clients or self._state.phase is Phase.STARTING:
+            for event in self._board.events(self._state, self.config.status_hz):
+                self._callers.publish(event)
+
+
+def main() -> int:
+    """Run the engine that standard input describes."""
+    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=EngineConfig)
+    remove_leftovers()
+    supervisor = Supervisor(config)
+    _log_to_file(supervisor.session, config.verbose)
+    try:
+        write_info(supervisor.info)
+        sys.stdout.buffer.write(msgspec.json.encode(supervisor.info) + b"\n")
+        sys.stdout.buffer.flush()
+        supervisor.run()
+    except BaseException:
+        _LOG.exception("the supervisor failed")
+        raise
+    finally:
+        supervisor.close()
+    return 0
+
+
+def _prefault(spec: FrameRingSpec) -> None:
+    """Touch the ring's memory before the camera has to wait for it.
+
+    Through a mapping of its own, so that it doesn't matter when the engine lets go of the ring.
+    """
+    try:
+        segment = Segment.attach(spec.name, writable=True)
+    except RingError:
+        return  # the engine has ended
+    segment.prefault()
+    segment.close()
+
+
+def _log_to_file(session_id: str, verbose: bool) -> None:
+    handler = logging.FileHandler(log_folder() / f"{session_id}-supervisor.log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    package = logging.getLogger("napari_beadscope")
+    package.addHandler(handler)
+    package.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""A tracker process: its share of the frames, every Nth, into rows in its own track ring.
+
+Live it takes the newest frame; while tracks are saved it takes every one of its share.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.messages import Stream
+from napari_beadscope.core.orders import (
+    Abort,
+    Arm,
+    Armed,
+    Began,
+    Begin,
+    End,
+    Finished,
+    Order,
+    Ready,
+    SetTask,
+)
+from napari_beadscope.core.types import MAX_RADIAL_BINS, TRACK_ROW, FrameStamp, TrackerTask
+from napari_beadscope.engine.config import WorkerConfig
+from napari_beadscope.engine.gpu_lock import gpu_lock
+from napari_beadscope.engine.worker import RingWorker
+from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackRingSpec, TrackWriter
+from napari_beadscope.tracking import Backend, ZLut, open_backend
+
+_LOG = logging.getLogger(__name__)
+_IDLE_PAUSE_S = 0.05
+_POLL_S = 0.001
+_BATCH_ROIS = 512
+_COMPILE_LEASE_S = 300.0
+_QUIET_S = 0.3
+
+
+class TrackerWorker(RingWorker):
+    """Tracker ``k`` of ``n`` works on the frames whose sequence number is ``k`` modulo ``n``."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        super().__init__(config)
+        self._index = int(config.name.partition("-")[2])
+        self._count = config.engine.limits.trackers
+        self._claim = 1 + self._index  # claim 0 on the frame ring is the recorder's
+        self._rows = TrackWriter.attach(
+            TrackRingSpec(config.shared.track_rings[self._index], config.shared.track_rows)
+        )
+        self._ring: FrameReader | None = None
+        self._task = TrackerTask()
+        self._backend: Backend | None = None
+        self._backend_name = ""
+        self._zlut: ZLut | None = None
+        self._warm: tuple = ()
+        self._saving = self._begun = self._resumed = False
+        self._stop = -1
+        self._next = 0
+        self._quiet: tuple[int, float] = (-1, 0.0)
+        self._total = self._tracked = 0
+
+    def open(self) -> None:
+        """Report readiness; backends are opened with the first task."""
+        self.report(Ready())
+
+    def attach(self, stream: Stream) -> None:
+        """Attach to the frame ring."""
+        if self._ring is not None:
+            self._ring.close()
+        spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
+        self._ring = FrameReader.attach(spec, writable=True)
+        self._next = self._mine(self._ring.head)
+        self._warm = ()
+
+    def obey(self, order: Order) -> None:
+        """Carry out an order."""
+        match order:
+            case SetTask(number, task):
+                self._set_task(number, task)
+            case Arm(number, task, _, resume):
+                self._arm(number, task, resume)
+            case Begin(number, first, stop):
+                self._next = max(self._mine(first), self._next if self._resumed else 0)
+                self._begun, self._stop = True, stop
+                self.report(Began(number))
+                self.state("RUNNING")
+            case End(_, stop):
+                self._stop = stop
+            case Abort():
+                self._leave("READY")
+            case _:
+                super().obey(order)
+
+    def turn(self) -> float:
+        """Track what there is."""
+        ring = self._ring
+        if ring is None or self._backend is None:
+            return _IDLE_PAUSE_S
+        if not self._saving:
+            return self._track_newest(ring)
+        if not self._begun:
+            return _POLL_S
+        stop = self._stop if self._stop >= 0 else ring.head
+        if self._stop >= 0 and self._next >= self._stop:
+            self._finish()
+            return 0.0
+        batch = self._collect(ring, min(ring.head, stop))
+        if batch:
+            self._track_batch(ring, batch)
+            return 0.0
+        return _POLL_S
+
+    def orphaned(self) -> bool:
+        """Finish what the camera has left in the ring, if it is being saved."""
+        if not self._begun or self._ring is None:
+            return True
+        if self._stop < 0:
+            head = self._ring.head
+            if head != self._quiet[0]:
+                self._quiet = (head, time.monotonic())
+            elif time.monotonic() - self._quiet[1] > _QUIET_S:
+                self._stop = head
+        return False
+
+    def close(self) -> None:
+        """Let go of the rings; a claim stays for the successor, if there is one."""
+        if self._ring is not None:
+            self._ring.close()
+        self._rows.close()
+
+    # tasks
+
+    def _set_task(self, number: int, task: TrackerTask) -> None:
+        try:
+            self._prepare(task)
+        except BeadscopeError as error:
+            self.done(number, error)
+        else:
+            self.done(number)
+
+    def _prepare(self, task: TrackerTask) -> None:
+        """Open backend and Z-LUT and do everything slow now."""
+        size = task.beads[0].roi.size if task.beads else 0
+        zlut = None
+        if task.calibration.zlut:
+            zlut = ZLut.load(Path(task.calibration.zlut))
+            if size:
+                zlut.check_matches(size)
+        self.beat(_COMPILE_LEASE_S)
+        if self._backend is None or self._backend_name != task.backend:
+            self._backend = open_backend(task.backend)
+            self._backend_name = task.backend
+        dtype = self.stream.format.dtype if self.stream is not None else ""
+        warm = (task.backend, size, dtype, task.calibration.zlut)
+        if size and dtype and warm != self._warm:
+            began = time.perf_counter()
+            self._backend.warm_up(size, dtype, zlut)
+            _LOG.debug("backend warmed up in %.2f s", time.perf_counter() - began)
+            self._warm = warm
+        self.beat()
+        self._task, self._zlut = task, zlut
+
+    def _arm(self, number: int, task: TrackerTask, resume: bool) -> None:
+        assert self._ring is not None
+        try:
+            self._prepare(task)
+        except BeadscopeError as error:
+            self.report(Finished(number, error=str(error)))
+            return
+        self._resumed = resume and self._ring.is_registered(self._claim)
+        if self._resumed:
+            # Rows are published before the claim advances: what is done must not be done twice.
+            self._next = self._mine(max(self._ring.cursor(self._claim), self._rows.done))
+        else:
+            self._ring.register(self._claim)
+        self._saving, self._begun, self._stop = True, False, -1
+        self._quiet = (-1, 0.0)
+        self.report(Armed(number, self._ring.cursor(self._claim)))
+
+    def _finish(self) -> None:
+        self._publish(np.empty(0, TRACK_ROW), self._stop)
+        self.report(Finished(0))
+        self._leave("FINISHED")
+        if self.is_orphan:
+            self._backend = None
+
+    def _leave(self, state: str) -> None:
+        if self._ring is not None:
+            self._ring.unregister(self._claim)
+            self._next = self._mine(self._ring.head)
+        self._saving = self._begun = self._resumed = False
+        self.state(state)
+
+    # frames
+
+    def _mine(self, seq: int) -> int:
+        """Return the first sequence number of this tracker's share at or after `seq`."""
+        return seq + (self._index - seq) % self._count
+
+    def _collect(self, ring: FrameReader, stop: int) -> list[tuple[int, FrameStamp, np.ndarray]]:
+        """Return the crops of the next frames of the share before `stop`, at most a batch."""
+        limit = max(1, _BATCH_ROIS // max(1, len(self._task.beads)))
+        batch: list[tuple[int, FrameStamp, np.ndarray]] = []
+        for seq in range(self._next, stop, self._count):
+            if len(batch) == limit:
+                break
+            found = ring.view(seq)
+            if found is None:
+                break
+            batch.append((seq, found[1], self._crops(found[0])))
+        return batch
+
+    def _crops(self, frame: np.ndarray) -> np.ndarray:
+        beads = self._task.beads
+        size = beads[0].roi.size if beads else 1
+        crops = np.empty((len(beads), size, size), frame.dtype)
+        for crop, bead in zip(crops, beads, strict=True):
+            crop[...] = bead.roi.crop(frame)
+        return crops
+
+    def _track_newest(self, ring: FrameReader) -> float:
+        seq = self._mine(ring.head - self._count) if ring.head >= self._count else -1
+        streaming = (
+            ring.head > 0
+            and time.monotonic_ns() - (ring.seen.time_ns if ring.seen else 0) < 1_000_000_000
+        )
+        if seq < self._next or not self._task.beads:
+            return _POLL_S * 2 if streaming and self._task.beads else _IDLE_PAUSE_S
+        found = ring.view(seq)
+        if found is not None:
+            crops = self._crops(found[0])
+            if ring.holds(seq):
+                self._publish(self._track([(seq, found[1], crops)]), seq + 1)
+        self._next = seq + self._count
+        return 0.0
+
+    def _track_batch(
+        self, ring: FrameReader, batch: list[tuple[int, FrameStamp, np.ndarray]]
+    ) -> None:
+        rows = self._track(batch)
+        following = batch[-1][0] + self._count
+        self._publish(rows, following)
+        ring.advance(self._claim, following)
+        self._next = following
+
+    def _publish(self, rows: np.ndarray, done: int) -> None:
+        """Append rows, waiting for the recorder while its claim leaves no room."""
+        while not self._rows.append(rows, done):
+            self.beat()
+            time.sleep(_POLL_S)
+            if self.is_orphan:
+                break
+        self._total += len(rows)
+        self.beat(rows=self._total, frames=done, tracked=self._tracked, busy=0)
+
+    def _track(self, batch: list[tuple[int, FrameStamp, np.ndarray]]) -> np.ndarray:
+        """Return the track rows of a batch, bead after bead, frame after frame."""
+        beads = self._task.beads
+        rows = np.zeros(len(batch) * len(beads), TRACK_ROW)
+        if not len(rows):
+            return rows
+        assert self._backend is not None
+        self._tracked += len(batch)
+        self.beat(busy=1)
+        stack = np.concatenate([crops for _, _, crops in batch])
+        lock = nullcontext() if self._backend.device == "cpu" else gpu_lock(self._backend.device)
+        with lock:
+            result = self._backend.track(stack, self._zlut)
+        per_frame = len(beads)
+        for field, values in (
+            ("seq", [seq for seq, _, _ in batch]),
+            ("frame", [stamp.frame for _, stamp, _ in batch]),
+            ("time_ns", [stamp.time_ns for _, stamp, _ in batch]),
+        ):
+            rows[field] = np.repeat(np.asarray(values, np.int64), per_frame)
+        rows["bead"] = np.tile([bead.bead for bead in beads], len(batch))
+        rows["x_px"] = result.x_px + np.tile([bead.roi.x0 for bead in beads], len(batch))
+        rows["y_px"] = result.y_px + np.tile([bead.roi.y0 for bead in beads], len(batch))
+        rows["z_nm"], rows["quality"], rows["reason"] = result.z_nm, result.quality, result.reason
+        if self._task.profiles:
+            bins = min(result.profiles.shape[1], MAX_RADIAL_BINS)
+            rows["n_radial"] = bins
+            rows["profile"][:, :bins] = result.profiles[:, :bins]
+        return rows

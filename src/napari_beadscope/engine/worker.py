@@ -1,0 +1,239 @@
+"""What all worker processes have in common: orders in, reports and heartbeats out, last words.
+
+A worker is a loop over ``turn()``; orders arrive between turns. It ends when told to, or by
+itself when the supervisor is gone. Run as ``python -m napari_beadscope.engine.worker``, with a
+`WorkerConfig` on standard input.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from napari_beadscope.core.errors import BeadscopeError, EngineError
+from napari_beadscope.core.messages import Hello, Log, Stream
+from napari_beadscope.core.orders import Attach, Crashed, Done, Order, Report, Stop
+from napari_beadscope.engine.config import (
+    WORKER_STATES,
+    WorkerConfig,
+    health_spec,
+)
+from napari_beadscope.engine.link import Link, dial
+from napari_beadscope.ring import LatestTable
+from napari_beadscope.ring.segment import session_alive, unlink_session
+
+_LOG = logging.getLogger(__name__)
+_ORPHAN_PATIENCE_S = 120.0
+_ROLES = {
+    "camera": "camera_worker:CameraWorker",
+    "tracker": "tracker_worker:TrackerWorker",
+    "recorder": "recorder_worker:RecorderWorker",
+    "motor": "motor_worker:MotorWorker",
+}
+
+
+class _Lost:
+    """In the inbox: the supervisor is gone."""
+
+
+class Worker:
+    """Base of the workers.
+
+    A subclass provides `open`, `turn` (one piece of work; returns how long the loop may sleep,
+    in s), `obey` (carry out an order) and `close`; `orphaned` says whether there is still work
+    to finish when the supervisor is gone.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self.config = config
+        self.is_orphan = False
+        self.is_started = False
+        self._inbox: queue.SimpleQueue[Order | _Lost] = queue.SimpleQueue()
+        self._health = LatestTable.attach(health_spec(config.shared.health), writable=True)
+        self._lease_ns = 0
+        self._link = Link(
+            dial(config.address, config.secret),
+            Order,
+            self._inbox.put,
+            lambda: self._inbox.put(_Lost()),
+            "supervisor",
+        )
+        self._link.send(Hello(config.name, os.getpid(), ""))
+        self._link.start()
+
+    # what subclasses provide
+
+    def open(self) -> None:
+        """Get ready and report `Ready`."""
+        raise NotImplementedError
+
+    def turn(self) -> float:
+        """Do one piece of work; return for how many seconds there is nothing to do."""
+        raise NotImplementedError
+
+    def obey(self, order: Order) -> None:
+        """Carry out an order."""
+        raise NotImplementedError
+
+    def orphaned(self) -> bool:
+        """Return whether there is nothing left to finish now that the supervisor is gone."""
+        return True
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+    # what they use
+
+    def report(self, report: Report) -> None:
+        """Send a report to the supervisor."""
+        self._link.send(report)
+
+    def beat(self, lease_s: float = 0.0, **values: int) -> None:
+        """Give a sign of life; `lease_s` announces a step during which there will be none."""
+        now = time.monotonic_ns()
+        self._lease_ns = max(now, now + int(lease_s * 1e9))
+        self._health.write(self.config.row, heartbeat_ns=self._lease_ns, **values)
+
+    def state(self, name: str) -> None:
+        """Show a state: READY, RUNNING or FINISHED."""
+        self._health.write(self.config.row, state=WORKER_STATES.index(name))
+
+    def done(self, number: int, error: BeadscopeError | None = None, value: Any = None) -> None:
+        """Report an order as carried out, or why it was not."""
+        if error is None:
+            self.report(Done(number, value=value))
+        else:
+            self.report(Done(number, type(error).__name__, error.what, error.remedy))
+
+    # the loop
+
+    def run(self) -> None:
+        """Work until told to stop or orphaned."""
+        self.beat(pid=os.getpid(), state=0, busy=0)
+        self.open()
+        self.is_started = True
+        self.state("READY")
+        pause = 0.0
+        while True:
+            self.beat()
+            if not self._take_orders(pause):
+                return
+            pause = self.turn()
+            if self.is_orphan and self.orphaned():
+                return
+
+    def _take_orders(self, pause: float) -> bool:
+        """Carry out what is in the inbox, after waiting for it `pause` s; False to stop."""
+        while True:
+            try:
+                order = self._inbox.get(timeout=pause) if pause > 0 else self._inbox.get_nowait()
+            except queue.Empty:
+                return True
+            pause = 0.0
+            if isinstance(order, Stop):
+                return False
+            if isinstance(order, _Lost):
+                self.is_orphan = True
+                _LOG.warning("%s: the supervisor is gone", self.config.name)
+                threading.Thread(target=_give_up_later, daemon=True).start()
+            else:
+                self.obey(order)
+
+    def shut(self) -> None:
+        """Close everything; an orphan also removes the names that its owner can't."""
+        try:
+            self.close()
+        finally:
+            self._link.close()
+            self._health.close()
+            if self.is_orphan and not session_alive(self.config.session):
+                from napari_beadscope.engine.places import remove_info
+
+                unlink_session(self.config.session)
+                remove_info(self.config.session)
+
+    def last_words(self, error: Exception, *, started: bool) -> None:
+        """Tell the supervisor what went wrong, with the original traceback."""
+        what = getattr(error, "what", f"{type(error).__name__}: {error}")
+        self.report(
+            Crashed(
+                what,
+                getattr(error, "remedy", "see the traceback"),
+                traceback.format_exc(),
+                fatal=not started and isinstance(error, BeadscopeError),
+                error=type(error).__name__ if isinstance(error, BeadscopeError) else "EngineError",
+            )
+        )
+
+
+class RingWorker(Worker):
+    """A worker that reads or writes the frame ring of the present stream."""
+
+    stream: Stream | None = None
+
+    def obey(self, order: Order) -> None:
+        """Carry out an order."""
+        if isinstance(order, Attach):
+            self.attach(order.stream)
+            self.stream = order.stream
+        else:
+            raise EngineError(f"{self.config.name} does not know {type(order).__name__}")
+
+    def attach(self, stream: Stream) -> None:
+        """Attach to a frame ring, letting go of the one before."""
+        raise NotImplementedError
+
+
+class _Relay(logging.Handler):
+    """Sends log records to the supervisor."""
+
+    def __init__(self, worker: Worker, level: int) -> None:
+        super().__init__(level)
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        name = f"{self._worker.config.name}: {record.name.rpartition('.')[2]}"
+        self._worker.report(Log(record.levelno, name, self.format(record)[:10_000]))
+
+
+def _give_up_later() -> None:
+    time.sleep(_ORPHAN_PATIENCE_S)
+    os._exit(3)
+
+
+def main() -> int:
+    """Run the worker that standard input describes."""
+    faulthandler.enable()
+    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
+    module, _, name = _ROLES[config.name.partition("-")[0]].partition(":")
+    try:
+        worker: Worker = getattr(import_module(f"napari_beadscope.engine.{module}"), name)(config)
+    except EngineError:
+        return 0  # the supervisor died while this process started: nothing to do, nobody to tell
+    level = logging.DEBUG if config.engine.verbose else logging.INFO
+    package = logging.getLogger("napari_beadscope")
+    package.setLevel(level)
+    package.addHandler(_Relay(worker, level))
+    try:
+        worker.run()
+    except Exception as error:  # noqa: BLE001  the process boundary: report, then end
+        worker.last_words(error, started=worker.is_started)
+        return 1
+    finally:
+        worker.shut()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

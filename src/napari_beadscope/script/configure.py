@@ -1,0 +1,81 @@
+"""From what a user gives to what an engine needs: settings, limits, folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.session_state import Limits
+from napari_beadscope.core.settings import Settings
+from napari_beadscope.engine import EngineConfig
+from napari_beadscope.storage import load_settings
+
+
+def as_settings(settings: Settings | Mapping[str, Any] | str | Path | None) -> Settings:
+    """Return settings from what a user gives; None means the user's own file."""
+    if isinstance(settings, Settings):
+        return settings
+    if settings is None or isinstance(settings, (str, Path)):
+        return load_settings(settings)
+    return load_settings(None).replace(settings)
+
+
+def engine_config(
+    camera: str, options: Mapping[str, Any], settings: Settings, verbose: bool
+) -> EngineConfig:
+    """Return what a new engine is told."""
+    engine = settings.engine
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    trackers = engine.trackers or max(1, (cores or 2) // 2)
+    limits = Limits(
+        trackers=min(trackers, 30),
+        stall_s=engine.stall_s,
+        start_timeout_s=engine.start_timeout_s,
+        grace_s=engine.grace_s,
+        max_restarts=engine.max_restarts,
+        restart_window_s=engine.restart_window_s,
+    )
+    return EngineConfig(
+        camera_id=_with_absolute_path(camera),
+        camera_options=dict(options),
+        limits=limits,
+        ring_mb=engine.ring_mb,
+        min_ring_slots=engine.min_ring_slots,
+        settings=settings.to_dict(),
+        verbose=verbose,
+    )
+
+
+def recording_folder(folder: str | Path | None, name: str, settings: Settings) -> Path:
+    """Return the folder of a new recording: `folder` itself, or ``<date>_<name>`` inside it.
+
+    Raises
+    ------
+    InputError
+        `name` would leave the folder.
+    """
+    if folder is not None and not name:
+        return Path(folder).expanduser().absolute()
+    if re.search(r"[/\\\0]", name) or name in (".", ".."):
+        raise InputError(f"{name!r} cannot be a recording's name", "leave out / and \\")
+    root = settings.recording.path if folder is None else Path(folder).expanduser()
+    date = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+    return root.absolute() / f"{date}_{name or 'recording'}"
+
+
+def absolute(path: str | Path) -> str:
+    """Return the absolute path as text; '' stays ''."""
+    return str(Path(path).expanduser().absolute()) if str(path) else ""
+
+
+def _with_absolute_path(camera: str) -> str:
+    """The engine has a working folder of its own, so a path must not depend on the caller's."""
+    kind, colon, path = camera.partition(":")
+    if kind != "replay" or not colon:
+        return camera
+    return f"{kind}:{Path(path).expanduser().absolute()}"

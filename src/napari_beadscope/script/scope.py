@@ -1,0 +1,186 @@
+"""`Scope`: a microscope in a few lines, the same for scripts, notebooks, the CLI and the docks.
+
+Owns the life of one engine, or the attachment to one. Must not know Qt or napari.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from napari_beadscope.core.errors import EngineError, StateError
+from napari_beadscope.core.messages import AddMotor, SetCalibration, Shutdown
+from napari_beadscope.core.settings import Settings
+from napari_beadscope.core.types import Calibration
+from napari_beadscope.engine import EngineClient, EngineInfo, launch, list_engines
+from napari_beadscope.script.attached import STOP_TIMEOUT_S, AttachedScope
+from napari_beadscope.script.configure import absolute, as_settings, engine_config
+
+_LOG = logging.getLogger(__name__)
+_START_TIMEOUT_S = 120.0
+
+
+class Scope(AttachedScope):
+    """A microscope: start it, look at it, find beads, record, stop it.
+
+    Parameters
+    ----------
+    camera : str
+        A camera ID such as ``simulated`` or ``replay:movie.tif`` (see ``beadscope cameras``).
+    options : mapping, optional
+        The camera's own options.
+    settings : Settings, mapping or path, optional
+        Settings, a mapping of dotted names to values, or a YAML file; default the user's file.
+    verbose : bool
+        Log the camera's health once a minute, and details.
+
+    Examples
+    --------
+    >>> scope = Scope("simulated", options={"beads": 4, "height_px": 256, "width_px": 256})
+    >>> scope.is_started
+    False
+    """
+
+    def __init__(
+        self,
+        camera: str = "simulated",
+        *,
+        options: Mapping[str, Any] | None = None,
+        settings: Settings | Mapping[str, Any] | str | Path | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(camera, as_settings(settings))
+        self._options = dict(options or {})
+        self._verbose = verbose
+        self._process: subprocess.Popen | None = None
+
+    # --- life ---------------------------------------------------------------------------
+
+    @classmethod
+    def attach(cls, engine_id: str | None = None) -> Scope:
+        """Attach to a running engine: the one with this ID, or the newest.
+
+        Raises
+        ------
+        EngineError
+            There is none.
+        """
+        engines = [e for e in list_engines() if engine_id in (None, e.engine_id)]
+        if not engines:
+            which = f"no engine {engine_id}" if engine_id else "no engine"
+            raise EngineError(f"{which} is running", "start one")
+        scope = cls(engines[-1].camera)
+        scope._connect(engines[-1])
+        scope._view.wait_for_stream(_START_TIMEOUT_S)
+        return scope
+
+    def start(self, timeout_s: float = _START_TIMEOUT_S) -> Self:
+        """Start the engine and return when the camera is ready; starting twice only warns.
+
+        Raises
+        ------
+        StateError
+            It was stopped before: make a new Scope.
+        BeadscopeError
+            The camera or the engine can't be started; the message says why.
+        """
+        if self._stopped:
+            raise StateError("this Scope was stopped and cannot be started again", "make a new one")
+        if self._client is not None:
+            warnings.warn("the Scope is started already", RuntimeWarning, stacklevel=2)
+            return self
+        config = engine_config(self.camera_id, self._options, self.settings, self._verbose)
+        self._process, info = launch(config)
+        try:
+            self._connect(info)
+            self._view.wait_for_stream(timeout_s)
+            self._ask(SetCalibration(self._calibration_of_settings()))
+            for name, (motor, options) in self._hardware.items():
+                self._ask(AddMotor(name, motor, options))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End the engine, a recording in progress first; return when every process has gone."""
+        if self._client is None:
+            self._stopped = True
+            return
+        client, process = self._client, self._process
+        if client.is_attached:
+            try:
+                client.ask(Shutdown(), STOP_TIMEOUT_S)
+            except EngineError as error:
+                _LOG.debug("while stopping: %s", error)
+            client.wait_gone(STOP_TIMEOUT_S)
+        self._leave()
+        if process is not None:
+            process.wait(STOP_TIMEOUT_S)
+        else:
+            _wait_for_end(client.info.pid, STOP_TIMEOUT_S)
+
+    def detach(self) -> None:
+        """Let go of the engine; a recording in progress goes on to its end without us."""
+        if self._client is not None:
+            self._leave()
+
+    close = stop
+
+    def __enter__(self) -> Self:
+        if self._client is None:
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether an engine is attached."""
+        return self._client is not None and self._client.is_attached
+
+    @property
+    def engine(self) -> EngineInfo:
+        """The engine that is attached."""
+        return self._attached().info
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _connect(self, info: EngineInfo) -> None:
+        client = EngineClient(info, self._view.heard)
+        self._view.welcome(client.welcome)
+        self._client = client
+        client.start()
+
+    def _leave(self) -> None:
+        assert self._client is not None
+        self._client.close()
+        self._client = None
+        self._stopped = True
+        self._view.close()
+
+    def _calibration_of_settings(self) -> Calibration:
+        tracking = self.settings.tracking
+        return Calibration(tracking.nm_per_px, absolute(tracking.zlut))
+
+
+def _wait_for_end(pid: int, timeout_s: float) -> None:
+    import psutil
+
+    try:
+        psutil.Process(pid).wait(timeout_s)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.TimeoutExpired:
+        raise EngineError(f"the engine (process {pid}) does not end", "kill it") from None
