@@ -9,7 +9,9 @@ an active cursor still needs. Knows nothing of cameras, tracking or files.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -22,7 +24,8 @@ _LINE = 8  # 64-bit words per cache line: what two processes write must not shar
 _MAGIC, _HEAD, _DROPPED, _ENDED, _SEEN, _READERS = 0, 1, 2, 3, 4, 8
 _HEADER_LINES = _READERS + MAX_READERS
 _PAGE = 4096
-_VERSION = 0xBEAD0001
+_VERSION = 0xBEAD0002
+_SEEN_TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,18 @@ class FrameRingSpec:
         return self.data_offset + self.slots * self.stride
 
 
+def _shape(spec: FrameRingSpec) -> tuple[int, ...]:
+    size = np.dtype(spec.format.dtype).itemsize
+    return (spec.slots, spec.format.height_px, spec.format.width_px, size)
+
+
 class _FrameRing:
     """The views that writer and readers share."""
 
     def __init__(self, spec: FrameRingSpec, segment: Segment) -> None:
         self.spec = spec
         self._segment = segment
+        self._fence = segment.fence
         words = segment.array(np.int64, (_HEADER_LINES + spec.slots) * _LINE).reshape(-1, _LINE)
         self._lines = words[:_HEADER_LINES]
         self._slots = words[_HEADER_LINES:]
@@ -64,6 +73,24 @@ class _FrameRing:
             spec.format.dtype, spec.slots * spec.stride // itemsize, spec.data_offset
         ).reshape(spec.slots, -1)
         self._data = whole[:, :pixels].reshape(spec.slots, *spec.format.shape)
+
+    @classmethod
+    def _attach(cls, spec: FrameRingSpec, *, writable: bool) -> Self:
+        segment = Segment.attach(spec.name, writable=writable)
+        try:
+            ring = cls(spec, segment)
+            if segment.nbytes == spec.nbytes and ring._header() == (_VERSION, *_shape(spec)):
+                return ring
+        except RingError:
+            segment.close()
+            raise
+        ring.close()
+        raise RingError(
+            f"shared memory {spec.name} is not the frame ring it should be", "restart the engine"
+        )
+
+    def _header(self) -> tuple[int, ...]:
+        return tuple(int(word) for word in self._lines[_MAGIC, :5])
 
     @property
     def head(self) -> int:
@@ -83,7 +110,13 @@ class _FrameRing:
     @property
     def seen(self) -> FrameStamp | None:
         """Stamp of the newest frame that the camera delivered, written or dropped."""
-        count, frame, time_ns = (int(word) for word in self._lines[_SEEN, :3])
+        for _ in range(_SEEN_TRIES):
+            count = int(self._lines[_SEEN, 0])
+            self._fence()
+            frame, time_ns = self._lines[_SEEN, 1 + 2 * (count % 2) :][:2].tolist()
+            self._fence()
+            if count == int(self._lines[_SEEN, 0]):
+                break
         return FrameStamp(frame, time_ns) if count else None
 
     def active_readers(self) -> dict[int, int]:
@@ -99,11 +132,24 @@ class _FrameRing:
         """Give every slot its memory now, instead of at the first frame that lands in it."""
         self._segment.prefault()
 
+    def prefault_in_background(self) -> None:
+        """Do that on a thread of its own."""
+        threading.Thread(target=self._segment.prefault, name="prefault", daemon=True).start()
+
+    def unlink(self) -> None:
+        """Remove the segment's name; who is attached stays attached."""
+        Segment.unlink(self.spec.name)
+
     def close(self) -> None:
         """Unmap the ring."""
-        del self._lines, self._slots, self._data
         self._lines = self._slots = self._data = np.empty((0, 0), np.int64)
         self._segment.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class FrameWriter(_FrameRing):
@@ -116,15 +162,19 @@ class FrameWriter(_FrameRing):
     @classmethod
     def create(cls, spec: FrameRingSpec) -> FrameWriter:
         """Create the segment and its header; raise `RingError` if memory is short."""
+        if spec.slots < 1:
+            raise RingError(f"a frame ring of {spec.slots} slots", "give it at least one")
         ring = cls(spec, Segment.create(spec.name, spec.nbytes))
         ring._slots[:, 0] = -1
-        ring._lines[_MAGIC, :2] = (_VERSION, spec.slots)
+        ring._lines[_MAGIC, 1:5] = _shape(spec)
+        ring._fence()
+        ring._lines[_MAGIC, 0] = _VERSION
         return ring
 
     @classmethod
     def attach(cls, spec: FrameRingSpec) -> FrameWriter:
         """Attach to a ring that exists, going on where the last writer, dead by now, stopped."""
-        return cls(spec, Segment.attach(spec.name, writable=True))
+        return cls._attach(spec, writable=True)
 
     def room(self) -> int:
         """Return how many frames can be written before a lossless reader would be lapped."""
@@ -139,7 +189,7 @@ class FrameWriter(_FrameRing):
         head = self.head
         slot = head % self.spec.slots
         self._slots[slot, 0] = 2 * head + 1
-        self._segment.fence()
+        self._fence()
         return self._data[slot]
 
     def commit(self, stamp: FrameStamp) -> int:
@@ -147,10 +197,10 @@ class FrameWriter(_FrameRing):
         head = self.head
         slot = head % self.spec.slots
         self._slots[slot, 1:3] = (stamp.frame, stamp.time_ns)
-        self._segment.fence()
+        self._fence()
         self._slots[slot, 0] = 2 * head + 2
         self._see(stamp)
-        self._segment.fence()
+        self._fence()
         self._lines[_HEAD, 0] = head + 1
         return head
 
@@ -164,7 +214,11 @@ class FrameWriter(_FrameRing):
         self._lines[_ENDED, 0] = int(ended)
 
     def _see(self, stamp: FrameStamp) -> None:
-        self._lines[_SEEN, :3] = (1, stamp.frame, stamp.time_ns)
+        # Two copies, the published one chosen by the count: whole even if this process is killed.
+        count = int(self._lines[_SEEN, 0]) + 1
+        self._lines[_SEEN, 1 + 2 * (count % 2) :][:2] = (stamp.frame, stamp.time_ns)
+        self._fence()
+        self._lines[_SEEN, 0] = count
 
 
 class FrameReader(_FrameRing):
@@ -173,15 +227,7 @@ class FrameReader(_FrameRing):
     @classmethod
     def attach(cls, spec: FrameRingSpec, *, writable: bool = False) -> FrameReader:
         """Attach to a ring; `writable` is needed to be a lossless reader."""
-        segment = Segment.attach(spec.name, writable=writable)
-        ring = cls(spec, segment)
-        if tuple(ring._lines[_MAGIC, :2]) != (_VERSION, spec.slots):
-            ring.close()
-            raise RingError(
-                f"shared memory {spec.name} is not a frame ring of this version",
-                "restart the engine",
-            )
-        return ring
+        return cls._attach(spec, writable=writable)
 
     def register(self, index: int) -> int:
         """Become lossless reader `index` from the next frame on; return its ``seq``.
@@ -189,9 +235,13 @@ class FrameReader(_FrameRing):
         A reader that takes the place of a dead one calls `cursor` instead: the claim stands.
         """
         line = self._lines[_READERS + index]
+        line[1] = 0
         line[0] = self.head
-        self._segment.fence()
+        self._fence()
         line[1] = 1
+        # The writer may have run on, even lapped this cursor, before it could see the claim.
+        self._fence()
+        line[0] = self.head
         return int(line[0])
 
     def unregister(self, index: int) -> None:
@@ -208,7 +258,7 @@ class FrameReader(_FrameRing):
 
     def advance(self, index: int, seq: int) -> None:
         """Release all frames before `seq`; views of them are no longer valid."""
-        self._segment.fence()
+        self._fence()
         self._lines[_READERS + index, 0] = seq
 
     def view(self, seq: int) -> tuple[np.ndarray, FrameStamp] | None:
@@ -218,15 +268,17 @@ class FrameReader(_FrameRing):
         they need and then ask `holds`. None if the frame is not, or no longer, in the ring.
         """
         slot = seq % self.spec.slots
-        if seq < 0 or int(self._slots[slot, 0]) != 2 * seq + 2:
+        # At or beyond the head there may be a frame that a killed writer did not publish: its
+        # successor writes another one there.
+        if not 0 <= seq < self.head or int(self._slots[slot, 0]) != 2 * seq + 2:
             return None
-        self._segment.fence()
+        self._fence()
         stamp = FrameStamp(int(self._slots[slot, 1]), int(self._slots[slot, 2]))
         return self._data[slot], stamp
 
     def holds(self, seq: int) -> bool:
         """Return whether frame `seq` is still whole, so that what was copied of it is right."""
-        self._segment.fence()
+        self._fence()
         return int(self._slots[seq % self.spec.slots, 0]) == 2 * seq + 2
 
     def copy_latest(self, out: np.ndarray) -> tuple[int, FrameStamp] | None:
