@@ -21,7 +21,7 @@ from napari_beadscope.storage.layout import (
 )
 from napari_beadscope.storage.manifest import Manifest
 from napari_beadscope.storage.tables import FRAMES, FRAMES_NAME, TRACKS_NAME
-from napari_beadscope.storage.tiff import pages_on_disk
+from napari_beadscope.storage.tiff import MovieSpec, pages_on_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,14 @@ def _readable_rows(path: Path) -> np.ndarray:
     return np.array(rows, FRAMES)
 
 
+def pages_of(path: Path, spec: MovieSpec, manifest: Manifest) -> int:
+    """Return how many pages a movie file has at most: by its size, and once finished by record."""
+    pages = pages_on_disk(path, spec)
+    if manifest.state != "open":
+        pages = min([pages, *(file.frames for file in manifest.files if file.name == path.name)])
+    return pages
+
+
 def pages_present(folder: Path, manifest: Manifest, index: np.ndarray) -> np.ndarray:
     """Return for each row of `index` whether its pixels are on disk, ``(n,)`` bool.
 
@@ -118,11 +126,11 @@ def pages_present(folder: Path, manifest: Manifest, index: np.ndarray) -> np.nda
         spec, present = video_spec(manifest), np.zeros(len(index), bool)
         for name in np.unique(index["file"]):
             here = index["file"] == name
-            present[here] = index["page"][here] < pages_on_disk(folder / str(name), spec)
+            present[here] = index["page"][here] < pages_of(folder / str(name), spec, manifest)
         return present
     if manifest.mode.rois:
         pages = max(
-            pages_on_disk(folder / bead_name(bead.bead), bead_spec(manifest, bead))
+            pages_of(folder / bead_name(bead.bead), bead_spec(manifest, bead), manifest)
             for bead in manifest.beads
         )
         return index["page"] < pages

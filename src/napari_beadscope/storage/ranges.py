@@ -59,7 +59,7 @@ class RangeSet:
     def overlaps(self, first: int, last: int) -> bool:
         """Return whether any integer from `first` to `last`, both included, is in the set."""
         place = bisect_left(self._last, first)
-        return place < len(self._first) and self._first[place] <= last
+        return first <= last and place < len(self._first) and self._first[place] <= last
 
     @property
     def count(self) -> int:

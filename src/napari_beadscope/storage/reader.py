@@ -15,11 +15,11 @@ import numpy as np
 from napari_beadscope.core.errors import StorageError
 from napari_beadscope.core.types import Bead
 from napari_beadscope.storage import tables
-from napari_beadscope.storage.confirm import pages_present, read_index
+from napari_beadscope.storage.confirm import pages_of, pages_present, read_index
 from napari_beadscope.storage.layout import bead_name, bead_spec, video_spec
 from napari_beadscope.storage.manifest import MANIFEST_NAME, Manifest, RangeRecord
 from napari_beadscope.storage.tables import PROFILES_NAME, TRACKS, TRACKS_NAME
-from napari_beadscope.storage.tiff import MovieSpec, map_movie, pages_on_disk
+from napari_beadscope.storage.tiff import MovieSpec, map_movie
 
 
 class LazyFrames:
@@ -146,7 +146,7 @@ class Recording:
                 "see `beadscope info` for what it holds",
             )
         spec: MovieSpec = bead_spec(self.manifest, record)
-        return map_movie(path, spec, min(len(self.index), pages_on_disk(path, spec)))
+        return map_movie(path, spec, min(len(self.index), pages_of(path, spec, self.manifest)))
 
     @property
     def beads(self) -> tuple[Bead, ...]:

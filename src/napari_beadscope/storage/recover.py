@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_beadscope.core.errors import StorageError
 from napari_beadscope.storage import tables
-from napari_beadscope.storage.confirm import pages_present, read_index
+from napari_beadscope.storage.confirm import pages_of, pages_present, read_index
 from napari_beadscope.storage.gaps import Ledger, runs
 from napari_beadscope.storage.layout import bead_name, bead_spec, movie_files, video_spec
 from napari_beadscope.storage.lock import WritingLock
@@ -166,9 +166,11 @@ def _finish_movies(
     folder: Path, manifest: Manifest, index: np.ndarray, repaired: list[str]
 ) -> Iterable[FileRecord]:
     kind = "video" if manifest.mode.video else "roi"
-    for path, spec in list(movie_files(folder, manifest)):
+    movies = list(movie_files(folder, manifest))
+    recorded = {path.name: pages_of(path, spec, manifest) for path, spec in movies}
+    for path, spec in movies:
         known = index["file"] == path.name if kind == "video" else np.ones(len(index), bool)
-        pages = min(int(known.sum()), pages_on_disk(path, spec))
+        pages = min(int(known.sum()), recorded[path.name])
         if not pages:
             path.unlink()
             repaired.append(f"{path.name} held no whole frame and was removed")

@@ -5,6 +5,7 @@ Owns where it lies and how a mistake in it is explained. Knows nothing of what s
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,15 @@ from napari_beadscope.storage.manifest import write_atomic
 
 
 def settings_path() -> Path:
-    """Return where the user's settings lie on this platform."""
+    """Return where the user's settings lie on this platform.
+
+    The environment variable ``BEADSCOPE_CONFIG_DIR`` names another folder.
+    """
     from platformdirs import user_config_path
 
+    folder = os.environ.get("BEADSCOPE_CONFIG_DIR")
+    if folder:
+        return Path(folder).expanduser() / "settings.yaml"
     return user_config_path("napari-beadscope", appauthor=False) / "settings.yaml"
 
 

@@ -1,0 +1,74 @@
+"""Settings files: a round trip, and mistakes named with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_beadscope.core.errors import SettingsError
+from napari_beadscope.core.settings import Settings
+from napari_beadscope.storage import load_settings, save_settings
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEADSCOPE_CONFIG_DIR", str(tmp_path / "config"))
+
+
+def test_settings_come_back(tmp_path: Path) -> None:
+    settings = Settings().replace({"engine.ring_mb": 64, "camera.properties": {"gain": 2}})
+    assert save_settings(settings, tmp_path / "a" / "s.yaml") == tmp_path / "a" / "s.yaml"
+    assert load_settings(tmp_path / "a" / "s.yaml") == settings
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["s.yaml"]
+
+
+def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
+    assert load_settings() == Settings()
+    saved = save_settings(Settings().replace({"view.max_hz": 10}))
+    assert saved == tmp_path / "config" / "settings.yaml"
+    assert load_settings().view.max_hz == 10
+
+
+def test_what_is_not_mentioned_has_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    for text in ("", "# nothing\n", "camera:\n", "view:\n  max_hz: 30\n"):
+        path.write_text(text)
+        assert load_settings(path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("camera: [1, 2\nview:\n", [" line 2 is not valid YAML"]),
+        ("- a\n- b\n", ["does not hold settings"]),
+        ("5\n", ["does not hold settings"]),
+        ("view:\n  max_hz: 20\n  min_hz: 3\n", [" line 3: there is no setting 'view.min_hz'"]),
+        ("# x\nwiev: {}\n", [" line 2: there is no setting 'wiev': did you mean 'view'?"]),
+        (
+            "view:\n  max_hz: 20\nengine:\n  trackers: -1\n",
+            [" line 4: 'engine.trackers' cannot be -1: allowed is 0 to 256 in processes"],
+        ),
+        ("tracking:\n  roi_size_px: big\n", [" line 2", "'big'", "8 to 256 in px"]),
+        ("tracking: 5\n", [" line 1: 'tracking' must be a section"]),
+        ("camera:\n  properties: {gain: [1]}\n", ["'camera.properties' cannot be [1]"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, parts: list[str]) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    assert str(caught.value).startswith(str(path))
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_files_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no settings file"):
+        load_settings(tmp_path / "no.yaml")
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "b.yaml")
+    with pytest.raises(SettingsError, match="cannot be written"):
+        save_settings(Settings(), tmp_path / "b.yaml" / "deeper.yaml")
