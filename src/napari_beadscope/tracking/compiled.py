@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.tracking.result import TrackResult
+from napari_beadscope.tracking.verdict import locate, screen
 from napari_beadscope.tracking.zlut import ZLut
 
 _log = logging.getLogger(__name__)
@@ -52,24 +53,27 @@ class CpuBackend:
 
     def track(self, stack: np.ndarray, zlut: ZLut | None) -> TrackResult:
         """See `Backend.track`."""
-        from napari_beadscope.tracking import kernels, verdict
-
         n, size_px = len(stack), stack.shape[1]
         if zlut is not None:
             zlut.check_matches(size_px)
         result = TrackResult.empty(n, size_px)
         parts = min(self._threads, n)
         if parts <= 1:
-            verdict.run(stack, zlut, result, kernels.TRACK)
+            _track(stack, zlut, result, slice(None))
             return result
         edges = np.linspace(0, n, parts + 1).astype(int)
-        rows = [slice(low, high) for low, high in pairwise(edges)]
+        first, *others = (slice(low, high) for low, high in pairwise(edges))
         with ThreadPoolExecutor(parts - 1) as pool:
-            others = [
-                pool.submit(verdict.run, stack, zlut, result, kernels.TRACK, part)
-                for part in rows[1:]
-            ]
-            verdict.run(stack, zlut, result, kernels.TRACK, rows[0])
-            for other in others:
-                other.result()
+            futures = [pool.submit(_track, stack, zlut, result, rows) for rows in others]
+            _track(stack, zlut, result, first)
+            for future in futures:
+                future.result()
         return result
+
+
+def _track(stack: np.ndarray, zlut: ZLut | None, result: TrackResult, rows: slice) -> None:
+    """Track ``stack[rows]`` into the same rows of `result`."""
+    part = result.part(rows)
+    screened = screen(stack[rows])
+    part.reason[:] = screened.reason
+    locate(screened, zlut, part)

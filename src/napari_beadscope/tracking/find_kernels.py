@@ -8,19 +8,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from napari_beadscope.tracking.compiling import compiled
 
 _ALIGNED = 0.94  # cosine between gradient and radius from which a pixel belongs to a ring
 _SECTORS = 16  # each spans the same cosine, 8 above and 8 below
 
 
-def _compiled(function):  # type: ignore[no-untyped-def]
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})(
-        function
-    )
-
-
-@_compiled
+@compiled
 def smooth(image, taps, out, row):  # type: ignore[no-untyped-def]
     """Separable symmetric filter with `taps` (centre first); edges are repeated."""
     height, width = image.shape
@@ -40,7 +35,7 @@ def smooth(image, taps, out, row):  # type: ignore[no-untyped-def]
             out[i, j] = total
 
 
-@_compiled
+@compiled
 def gradient(image, gy, gx, strength):  # type: ignore[no-untyped-def]
     """Central differences and their length; zero on the border."""
     height, width = image.shape
@@ -53,7 +48,7 @@ def gradient(image, gy, gx, strength):  # type: ignore[no-untyped-def]
             strength[i, j] = math.sqrt(dy * dy + dx * dx)
 
 
-@_compiled
+@compiled
 def vote(gy, gx, strength, threshold, reach, votes):  # type: ignore[no-untyped-def]
     """Every edge pixel votes along its gradient, both ways: ring centres gather votes."""
     height, width = strength.shape
@@ -75,7 +70,7 @@ def vote(gy, gx, strength, threshold, reach, votes):  # type: ignore[no-untyped-
                     x += sign * ux
 
 
-@_compiled
+@compiled
 def peaks(votes, least, apart, ys, xs, values):  # type: ignore[no-untyped-def]
     """Local maxima of at least `least` votes within `apart` px; return how many."""
     height, width = votes.shape
@@ -101,7 +96,7 @@ def peaks(votes, least, apart, ys, xs, values):  # type: ignore[no-untyped-def]
     return n
 
 
-@_compiled
+@compiled
 def recentre(gy, gx, strength, threshold, y, x, reach, near):  # type: ignore[no-untyped-def]
     """Point nearest to the gradient lines that pass within `near` px of ``(y, x)``.
 
@@ -132,7 +127,7 @@ def recentre(gy, gx, strength, threshold, y, x, reach, near):  # type: ignore[no
     return y + (c * p - b * q) / det, x + (a * q - b * p) / det
 
 
-@_compiled
+@compiled
 def tally(gy, gx, strength, threshold, y, x, reach, aligned, edges, seen):  # type: ignore[no-untyped-def]
     """Sum edge strength by ring and sector about ``(y, x)``: all, and that along the radius."""
     height, width = strength.shape
@@ -161,7 +156,7 @@ def tally(gy, gx, strength, threshold, y, x, reach, aligned, edges, seen):  # ty
                 aligned[ring + 1, sector] += length
 
 
-@_compiled
+@compiled
 def outermost(aligned, edges, seen):  # type: ignore[no-untyped-def]
     """First and last ring of the strongest run of rings (gaps of up to 5 px do not end it)."""
     best_first, best_last, best = 0, 0, 0.0
@@ -183,7 +178,7 @@ def outermost(aligned, edges, seen):  # type: ignore[no-untyped-def]
     return best_first, best_last
 
 
-@_compiled
+@compiled
 def measure(gy, gx, strength, threshold, y, x, reach, aligned, edges, seen):  # type: ignore[no-untyped-def]
     """Radius of the outermost ring about ``(y, x)``, how ring-like it is (0 to 1), edge sum.
 

@@ -1,11 +1,10 @@
-"""Compiled mathematics of one ROI after the other: screen, centre, profile, match.
+"""Compiled mathematics of one ROI after the other: centre, profile, match, quality.
 
 The numbers are those of the published magtrack 1.0 chain (centre of mass about the median,
 auto-convolution of the central row and column, five refinements by the auto-convolution of the
 averaged central lines with a parabola through the peak, radial mean, Pearson match, parabola
-through the best planes), computed anew here: one pass per ROI, direct convolution, no copy of
-the stack. Quality is ours. Everything is compiled once, whatever the pixel type: the stack comes
-as bytes and a code for the type. Must not know of backends, files or threads; releases the GIL.
+through the best planes), computed anew here: direct convolution, no copy of the stack. Quality is
+ours. Must not know of backends, files or threads.
 """
 
 from __future__ import annotations
@@ -13,12 +12,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-# Pixel types by code, with the full-scale values that mean saturation.
-UINT8, UINT16, FLOAT32, FLOAT64 = 0, 1, 2, 3
-# What to do with each ROI.
-SCREEN, ASSESS, TRACK = 0, 1, 2
+from napari_beadscope.tracking.compiling import compiled
+from napari_beadscope.tracking.screening import FLOAT32, load
+
 # core.types.Reason as plain integers (numba resolves globals when it compiles).
 OK, EMPTY, SATURATED, CLIPPED, NOT_FINITE, OUT_OF_RANGE, Z_OUT_OF_RANGE, POOR_MATCH = range(8)
 
@@ -26,159 +23,12 @@ ITERATIONS = 5
 LINE_RATIO = 0.1
 SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 SATURATED_FLOAT = 0.10  # the same where full scale is a guess: ties of the highest value
-SATURATED_HOPELESS = 0.40  # of pixels at full scale: the row is NaN
 NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / size: nothing there
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
 POOR_CORRELATION = 0.7  # best match with the Z-LUT, below: another kind of bead
-_HISTOGRAM = 512
-
-_fast = {"contract", "reassoc", "nsz"}
-_options = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
-def _compiled(function):  # type: ignore[no-untyped-def]
-    return njit(fastmath=_fast, **_options)(function)
-
-
-def _no_nans(function):  # type: ignore[no-untyped-def]
-    return njit(fastmath=_fast | {"nnan"}, **_options)(function)
-
-
-@_compiled
-def _copy(values, pix):  # type: ignore[no-untyped-def]
-    """Copy integer pixels as float64 and return the lowest and highest."""
-    low = values[0]
-    high = values[0]
-    for k in range(pix.size):
-        pix[k] = values[k]
-        low = min(low, values[k])
-        high = max(high, values[k])
-    return float(low), float(high), True
-
-
-@_compiled
-def _copy_floats(values, pix):  # type: ignore[no-untyped-def]
-    """Copy float pixels as float64; return the lowest, the highest, and whether all are finite."""
-    zero = 0.0
-    for k in range(pix.size):
-        pix[k] = values[k]
-        zero += pix[k] * 0.0
-    if zero != 0.0:  # NaN, too, is not 0
-        return 0.0, 0.0, False
-    low, high = _range(pix)
-    return low, high, True
-
-
-@_no_nans
-def _range(pix):  # type: ignore[no-untyped-def]
-    """Lowest and highest of finite values."""
-    low = pix[0]
-    high = pix[0]
-    for k in range(pix.size):
-        low = min(low, pix[k])
-        high = max(high, pix[k])
-    return low, high
-
-
-@_compiled
-def _load(raw, kind, pix):  # type: ignore[no-untyped-def]
-    """Copy the ROI's bytes as float64 into `pix` (flat); return lowest, highest, whether finite."""
-    if kind == UINT8:
-        return _copy(raw, pix)
-    if kind == UINT16:
-        return _copy(raw.view(np.uint16), pix)
-    if kind == FLOAT32:
-        return _copy_floats(raw.view(np.float32), pix)
-    return _copy_floats(raw.view(np.float64), pix)
-
-
-@_compiled
-def _at_full_scale(pix, high, kind):  # type: ignore[no-untyped-def]
-    """Share of pixels at the value where this type, or a 10, 12 or 14 bit camera, saturates."""
-    full = False
-    if kind == UINT8:
-        full = high == 255.0
-    elif kind == UINT16:
-        full = high == 65535.0 or high == 16383.0 or high == 4095.0 or high == 1023.0
-    else:
-        full = True  # ties of the highest value have measure zero in float images
-    if not full:
-        return 0.0
-    count = 0
-    for k in range(pix.size):
-        if pix[k] == high:
-            count += 1
-    return (count - 1) / pix.size
-
-
-@_compiled
-def _is_padded(pix, size, low, high):  # type: ignore[no-untyped-def]
-    """Whether the two outermost lines of a side all hold 0 or the highest value (filled in)."""
-    for side in range(4):
-        first = pix[0] if side < 2 else pix[pix.size - 1]
-        if first != 0.0 and first != high:
-            continue
-        same = True
-        for line in range(2):
-            at = line if side < 2 else size - 1 - line
-            for k in range(size):
-                value = pix[at * size + k] if side % 2 == 0 else pix[k * size + at]
-                same = same and value == first
-        if same:
-            return True
-    return False
-
-
-@_compiled
-def _median(pix, low, high, exact, codes, histogram, bucket):  # type: ignore[no-untyped-def]
-    """Median of `pix` by histogram (4 interleaved); `exact` if pixels are whole numbers."""
-    one_value = exact and high - low < _HISTOGRAM
-    scale = 1.0 if one_value else (_HISTOGRAM - 1) / (high - low)
-    for k in range(pix.size):
-        codes[k] = np.int32((pix[k] - low) * scale) * 4 + (k & 3)
-    histogram[:] = 0
-    for k in range(pix.size):
-        histogram[codes[k]] += 1
-    rank = (pix.size - 1) // 2  # of the lower of the two middle values
-    below, at = 0, -1
-    inside = 0
-    while below + inside <= rank:
-        below += inside
-        at += 1
-        inside = _of_bin(histogram, at)
-    upper = at
-    if pix.size % 2 == 0 and rank + 1 >= below + inside:
-        upper += 1
-        while _of_bin(histogram, upper) == 0:
-            upper += 1
-    if one_value:
-        return low + 0.5 * (at + upper)
-    n = 0
-    for k in range(pix.size):
-        bucket[n] = pix[k]
-        n += (codes[k] >> 2) == at
-    part = np.partition(bucket[:n], rank - below)
-    lower_value = part[rank - below]
-    if pix.size % 2:
-        return lower_value
-    upper_value = np.inf
-    if upper == at:
-        for k in range(rank - below + 1, n):
-            upper_value = min(upper_value, part[k])
-    else:
-        for k in range(pix.size):
-            if codes[k] >> 2 == upper:
-                upper_value = min(upper_value, pix[k])
-    return 0.5 * (lower_value + upper_value)
-
-
-@_compiled
-def _of_bin(histogram, at):  # type: ignore[no-untyped-def]
-    """Count of one bin over the interleaved histograms."""
-    return histogram[4 * at] + histogram[4 * at + 1] + histogram[4 * at + 2] + histogram[4 * at + 3]
-
-
-@_compiled
+@compiled
 def _centre_of_mass(pix, size, median, columns):  # type: ignore[no-untyped-def]
     """Centre of ``|pix - median|``: x, y."""
     columns[:] = 0.0
@@ -199,7 +49,7 @@ def _centre_of_mass(pix, size, median, columns):  # type: ignore[no-untyped-def]
     return x_moment / mass, y_moment / mass
 
 
-@_compiled
+@compiled
 def _window(line, size, centre, bell):  # type: ignore[no-untyped-def]
     """Take off the mean and weight by a Gaussian of sigma ``size / 6`` about `centre`.
 
@@ -224,7 +74,7 @@ def _window(line, size, centre, bell):  # type: ignore[no-untyped-def]
         weight *= ratio
 
 
-@_compiled
+@compiled
 def _convolve(line, size, padded, out):  # type: ignore[no-untyped-def]
     """Convolve the line with itself, the central `size` values; return where they are highest.
 
@@ -253,7 +103,7 @@ def _convolve(line, size, padded, out):  # type: ignore[no-untyped-def]
     return best
 
 
-@_compiled
+@compiled
 def _vertex(values, n_values, best, fit):  # type: ignore[no-untyped-def]
     """Vertex of the weighted parabola through the values about `best`; NaN at the ends."""
     n_local = fit.shape[1]
@@ -269,7 +119,7 @@ def _vertex(values, n_values, best, fit):  # type: ignore[no-untyped-def]
     return at - linear / (2.0 * square)
 
 
-@_compiled
+@compiled
 def _lines(pix, size, x_at, y_at, half, row, column):  # type: ignore[no-untyped-def]
     """Sum of the rows about `y_at` and of the columns about `x_at`."""
     for k in range(size):
@@ -283,7 +133,7 @@ def _lines(pix, size, x_at, y_at, half, row, column):  # type: ignore[no-untyped
             row[k] += pix[n * size + k]
 
 
-@_compiled
+@compiled
 def _centre(pix, size, x, y, bell, fit5, work):  # type: ignore[no-untyped-def]
     """Refine `x, y` by auto-convolution; NaN when the lines would leave the ROI."""
     row, column, padded, conv = work[0, :size], work[1, :size], work[2], work[3, :size]
@@ -307,7 +157,7 @@ def _centre(pix, size, x, y, bell, fit5, work):  # type: ignore[no-untyped-def]
     return x, y
 
 
-@_compiled
+@compiled
 def _bins_of_row(dy2, dx, bins, at):  # type: ignore[no-untyped-def]
     """Radial bin, times 4, plus a lane of 0 to 3, of pixels at ``dx, dx + 1, …`` into `at`.
 
@@ -324,11 +174,11 @@ def _bins_of_row(dy2, dx, bins, at):  # type: ignore[no-untyped-def]
         at[j] = min(b, most) * 4 + (np.int32(j) & np.int32(3))
     if close:
         for j in range(at.size):
-            b = int(np.rint(math.sqrt((j + dx) ** 2 + dy2)))
-            at[j] = min(b, bins) * 4 + (j & 3)
+            exact = int(np.rint(math.sqrt((j + dx) ** 2 + dy2)))
+            at[j] = min(exact, bins) * 4 + (j & 3)
 
 
-@_compiled
+@compiled
 def _sum_rings(pix, size, x, y, median, sums, counts, bin_of):  # type: ignore[no-untyped-def]
     """Sum and count of pixels by radial bin and lane; return the sum of squares about `median`."""
     bins = size // 2
@@ -355,14 +205,14 @@ def _sum_rings(pix, size, x, y, median, sums, counts, bin_of):  # type: ignore[n
     return squares
 
 
-@_compiled
+@compiled
 def _profile(pix, size, x, y, median, sums, counts, at, profile):  # type: ignore[no-untyped-def]
     """Radial means into `profile`; return the share of variance that rings explain (ε²)."""
     squares = _sum_rings(pix, size, x, y, median, sums, counts, at)
     count, total, between, filled = 0.0, 0.0, 0.0, 0
     for b in range(size // 2):
         value = sums[4 * b] + sums[4 * b + 1] + sums[4 * b + 2] + sums[4 * b + 3]
-        n = _of_bin(counts, b)
+        n = counts[4 * b] + counts[4 * b + 1] + counts[4 * b + 2] + counts[4 * b + 3]
         profile[b] = value / n
         if n > 0:
             above = value - median * n
@@ -377,7 +227,7 @@ def _profile(pix, size, x, y, median, sums, counts, at, profile):  # type: ignor
     return max(0.0, 1.0 - (within / (count - filled)) / (whole / (count - 1.0)))
 
 
-@_compiled
+@compiled
 def _match(profile, bins, lut, correlation, fit7):  # type: ignore[no-untyped-def]
     """Correlate with every plane of the normalised `lut` (r - 1, p): best r, index of its peak."""
     n, mean = 0, 0.0
@@ -402,22 +252,7 @@ def _match(profile, bins, lut, correlation, fit7):  # type: ignore[no-untyped-de
     return correlation[best] / math.sqrt(norm), _vertex(correlation, correlation.size, best, fit7)
 
 
-@_compiled
-def _screen(pix, size, kind, low, high, finite):  # type: ignore[no-untyped-def]
-    """Reason that pixels alone give, and the share of them at full scale."""
-    if not finite:
-        return NOT_FINITE, 0.0
-    share = _at_full_scale(pix, high, kind)
-    if share > SATURATED_HOPELESS and (kind < FLOAT32 or low < high):
-        return SATURATED, share
-    if low == high:
-        return EMPTY, share
-    if _is_padded(pix, size, low, high):
-        return CLIPPED, share
-    return OK, share
-
-
-@_compiled
+@compiled
 def _height(profile, bins, lut, lut_z, correlation, fit7):  # type: ignore[no-untyped-def]
     """Look `profile` up: z in nm or NaN, the best correlation, a reason."""
     agreement, plane = _match(profile, bins, lut, correlation, fit7)
@@ -430,45 +265,46 @@ def _height(profile, bins, lut, lut_z, correlation, fit7):  # type: ignore[no-un
     return z, agreement, OK
 
 
-@_compiled
+@compiled
 def run_rois(  # type: ignore[no-untyped-def]
-    raw, kind, size, job, tables, lut, lut_z, x, y, z, profiles, quality, reason, scratch
+    raw, kind, size, locate, share, median, tables, lut, lut_z, rows, scratch
 ):
-    """Do `job` for each ROI of `raw` (n, bytes) and write into the arrays of a TrackResult."""
+    """Track each ROI of `raw` (n, bytes) that has no reason yet, into the arrays of `rows`.
+
+    Without `locate`, x, y, z and profiles are given and only quality and reason are filled in.
+    """
     bell, fit5, fit7 = tables
-    pix, columns, codes, histogram, bucket, work, sums, counts, at, profile, correlation = scratch
+    x, y, z, profiles, quality, reason = rows
+    pix, columns, work, sums, counts, at, profile, correlation = scratch
     for i in range(raw.shape[0]):
         if reason[i] != OK:
             continue
-        low, high, finite = _load(raw[i], kind, pix)
-        reason[i], share = _screen(pix, size, kind, low, high, finite)
-        if reason[i] != OK or job == SCREEN:
-            continue
-        median = _median(pix, low, high, kind < FLOAT32, codes, histogram, bucket)
-        if job == TRACK:
-            x[i], y[i] = _centre_of_mass(pix, size, median, columns)
+        load(raw[i], kind, pix)
+        if locate:
+            x[i], y[i] = _centre_of_mass(pix, size, median[i], columns)
             x[i], y[i] = _centre(pix, size, x[i], y[i], bell, fit5, work)
         if math.isnan(x[i] + y[i]):
             reason[i] = OUT_OF_RANGE
             continue
-        explained = _profile(pix, size, x[i], y[i], median, sums, counts, at, profile)
-        quality[i] = explained * (1.0 - share)
+        explained = _profile(pix, size, x[i], y[i], median[i], sums, counts, at, profile)
+        quality[i] = explained
         if explained < NOISE_EXPLAINED + NOISE_PER_PX / size:
             reason[i] = EMPTY
             x[i] = y[i] = z[i] = np.nan
             profiles[i, :] = np.nan
             continue
-        if job == TRACK:
+        if locate:
             profiles[i, :] = profile
         if explained < DOUBT_EXPLAINED:
             reason[i] = OUT_OF_RANGE
-        elif share > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):
+        elif share[i] > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):
             reason[i] = SATURATED
+            quality[i] *= 1.0 - share[i]
         if correlation.size:
             height, agreement, why = _height(profile, size // 2, lut, lut_z, correlation, fit7)
             quality[i] *= agreement
             if why != OK:
                 reason[i] = why
                 z[i] = np.nan
-            elif job == TRACK:
+            elif locate:
                 z[i] = height

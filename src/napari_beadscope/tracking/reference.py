@@ -79,11 +79,11 @@ class MagtrackBackend:
         result = TrackResult.empty(len(stack), size_px)
         screened = screen(stack)
         result.reason[:] = screened.reason
-        rows = np.flatnonzero(~screened.hopeless)
+        rows = np.flatnonzero(screened.reason == Reason.OK)
         if len(rows):
             with np.errstate(all="ignore"):
                 self._chain(stack, rows, zlut, result)
-        judge(stack, screened, zlut, result)
+        judge(screened, zlut, result)
         return result
 
     def _chain(

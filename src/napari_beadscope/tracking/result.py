@@ -36,6 +36,17 @@ class TrackResult:
     def __len__(self) -> int:
         return len(self.x_px)
 
+    def part(self, rows: slice) -> TrackResult:
+        """Return the chosen rows; they share memory with this result."""
+        return TrackResult(
+            self.x_px[rows],
+            self.y_px[rows],
+            self.z_nm[rows],
+            self.profiles[rows],
+            self.quality[rows],
+            self.reason[rows],
+        )
+
     @classmethod
     def empty(cls, n: int, size_px: int) -> TrackResult:
         """Return `n` rows that say nothing yet: NaN everywhere, quality 0, reason 0.

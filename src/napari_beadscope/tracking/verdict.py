@@ -25,93 +25,113 @@ from typing import Any
 
 import numpy as np
 
-from napari_beadscope.core.types import Reason
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.zlut import ZLut
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Screened:
-    """What the pixels alone say: `reason` (n,) and which rows need not be tracked."""
+    """A stack as bytes, and what its pixels alone say; arrays have one entry per ROI.
 
+    Attributes
+    ----------
+    raw : ndarray, shape (n, bytes), uint8
+        The pixels, in their own type.
+    kind : int
+        Code of that type for the kernels.
+    reason : ndarray, uint32
+    share : ndarray, float64
+        Of the pixels, at full scale.
+    median : ndarray, float64
+    """
+
+    raw: np.ndarray
+    kind: int
+    size_px: int
     reason: np.ndarray
-    hopeless: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LutTables:
-    """A Z-LUT as the kernels read it: planes normalised for correlation, shape ``(r - 1, p)``."""
-
-    planes: np.ndarray
-    z_nm: np.ndarray
+    share: np.ndarray
+    median: np.ndarray
 
 
 def screen(stack: np.ndarray) -> Screened:
-    """Find the rows whose pixels cannot be tracked, shape (n, y, x)."""
-    from napari_beadscope.tracking import kernels
+    """Look at the pixels of ``(n, y, x)``; rows with a reason need not be tracked."""
+    from napari_beadscope.tracking import screening
 
-    result = TrackResult.empty(len(stack), stack.shape[1])
-    run(stack, None, result, kernels.SCREEN)
-    return Screened(result.reason, result.reason != Reason.OK)
-
-
-def judge(stack: np.ndarray, screened: Screened, zlut: ZLut | None, result: TrackResult) -> None:
-    """Fill in quality and reason of rows whose x, y, z and profiles another tracker found."""
-    from napari_beadscope.tracking import kernels
-
-    del screened
-    run(stack, zlut, result, kernels.ASSESS)
-
-
-def run(
-    stack: np.ndarray,
-    zlut: ZLut | None,
-    result: TrackResult,
-    job: int,
-    rows: slice = slice(None),
-) -> None:
-    """Run the kernels for `job` over ``stack[rows]`` and write into `result`."""
-    from napari_beadscope.tracking import kernels
-
-    part = np.ascontiguousarray(stack[rows])
-    if not len(part):
-        return
-    size = part.shape[1]
-    raw = part.reshape(len(part), -1).view(np.uint8)
+    pixels = np.ascontiguousarray(stack)
+    n, size = len(pixels), pixels.shape[1]
+    raw = pixels.reshape(n, size * size).view(np.uint8)
     raw.flags.writeable = False
-    lut = lut_tables(zlut)
+    screened = Screened(
+        raw, _kind(pixels.dtype), size, np.zeros(n, np.uint32), np.zeros(n), np.zeros(n)
+    )
+    scratch = (
+        np.empty(size * size),
+        np.empty(size * size, dtype=np.int32),
+        np.empty(4 * screening.BINS, dtype=np.int32),
+        np.empty(size * size + 1),
+    )
+    screening.screen_rois(
+        raw, screened.kind, size, screened.reason, screened.share, screened.median, scratch
+    )
+    return screened
+
+
+def judge(screened: Screened, zlut: ZLut | None, result: TrackResult) -> None:
+    """Fill in quality and reason of rows whose x, y, z and profiles another tracker found."""
+    _run(screened, zlut, result, locate=False)
+
+
+def locate(screened: Screened, zlut: ZLut | None, result: TrackResult) -> None:
+    """Track with our kernels: fill in everything."""
+    _run(screened, zlut, result, locate=True)
+
+
+def _run(screened: Screened, zlut: ZLut | None, result: TrackResult, *, locate: bool) -> None:
+    from napari_beadscope.tracking import kernels
+
+    size = screened.size_px
+    planes, heights = (np.zeros((0, 0)), np.zeros(0)) if zlut is None else _normalised(zlut)
+    scratch = (
+        np.empty(size * size),
+        np.empty(size),
+        np.zeros((4, 3 * size)),
+        np.empty(4 * (size // 2 + 1)),
+        np.empty(4 * (size // 2 + 1), dtype=np.int32),
+        np.empty(size, dtype=np.int32),
+        np.empty(size // 2),
+        np.empty(len(heights)),
+    )
+    rows = (
+        result.x_px,
+        result.y_px,
+        result.z_nm,
+        result.profiles,
+        result.quality,
+        result.reason,
+    )
     kernels.run_rois(
-        raw,
-        _kind(part.dtype),
+        screened.raw,
+        screened.kind,
         size,
-        job,
+        locate,
+        screened.share,
+        screened.median,
         _tables(size),
-        lut.planes,
-        lut.z_nm,
-        result.x_px[rows],
-        result.y_px[rows],
-        result.z_nm[rows],
-        result.profiles[rows],
-        result.quality[rows],
-        result.reason[rows],
-        _scratch(size, lut.planes.shape[1]),
+        planes,
+        heights,
+        rows,
+        scratch,
     )
 
 
-def lut_tables(zlut: ZLut | None) -> LutTables:
-    """Return the normalised planes of `zlut`; none at all without one."""
-    if zlut is None:
-        return LutTables(np.zeros((0, 0)), np.zeros(0))
-    return _normalised(zlut)
-
-
 @lru_cache(maxsize=8)
-def _normalised(zlut: ZLut) -> LutTables:
+def _normalised(zlut: ZLut) -> tuple[np.ndarray, np.ndarray]:
+    """Planes without mean and of norm 1, shape ``(r - 1, p)`` (no first bin), and the heights."""
     planes = zlut.profiles[:, 1:].T.copy()
     planes -= planes.mean(axis=0)
     norm = np.sqrt((planes**2).sum(axis=0))
     planes /= np.where(norm > 0, norm, np.inf)
-    return LutTables(np.ascontiguousarray(planes), zlut.z_nm.copy())
+    return np.ascontiguousarray(planes), zlut.z_nm.copy()
 
 
 @lru_cache(maxsize=16)
@@ -133,28 +153,11 @@ def _parabola_fit(points: int) -> np.ndarray:
 
 
 def _kind(dtype: np.dtype[Any]) -> int:
-    from napari_beadscope.tracking import kernels
+    from napari_beadscope.tracking import screening
 
     return {
-        "uint8": kernels.UINT8,
-        "uint16": kernels.UINT16,
-        "float32": kernels.FLOAT32,
-        "float64": kernels.FLOAT64,
+        "uint8": screening.UINT8,
+        "uint16": screening.UINT16,
+        "float32": screening.FLOAT32,
+        "float64": screening.FLOAT64,
     }[dtype.name]
-
-
-def _scratch(size: int, planes: int) -> tuple[np.ndarray, ...]:
-    """Working memory for one thread; allocated per call, so that calls share nothing."""
-    return (
-        np.empty(size * size),
-        np.empty(size),
-        np.empty(size * size, dtype=np.int32),
-        np.empty(4 * 512, dtype=np.int32),
-        np.empty(size * size + 1),
-        np.zeros((4, 3 * size)),
-        np.empty(4 * (size // 2 + 1)),
-        np.empty(4 * (size // 2 + 1), dtype=np.int32),
-        np.empty(size, dtype=np.int32),
-        np.empty(size // 2),
-        np.empty(planes),
-    )
