@@ -1,8 +1,12 @@
 """The renderer's inner loops, compiled by numba on first use and cached on disk.
 
 Owns plain array arithmetic that releases the GIL. Must not know options or physics; import it
-late, because numba is slow to import. Every loop is one row of pixels, so that the compiler
-turns it into vector instructions.
+late, because numba is slow to import.
+
+The inner loops are written for the compiler's vector instructions: one step over one row each
+(in longer ones it cannot rule out that arrays overlap), whole arrays instead of slices (a slice
+counts references, 80 ns a row), unsigned indices (signed ones are tested for being negative).
+Together that is 3 times faster than the obvious loop.
 """
 
 from __future__ import annotations
@@ -79,49 +83,38 @@ def span(dy, radius, x, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def radial_row(profile, slope, places, parts, values, slopes):  # type: ignore[no-untyped-def]
-    """Fill `values` with `profile` at `places` plus `parts` of the way to the next."""
-    for i in range(values.shape[0]):
-        values[i] = profile[np.uint64(np.uint32(places[i]))]
-    for i in range(values.shape[0]):
-        slopes[i] = slope[np.uint64(np.uint32(places[i]))]
-    for i in range(values.shape[0]):
-        values[i] += parts[i] * slopes[i]
-
-
-@njit(cache=True, nogil=True)
 def add_pattern(profile, radius, per_px, x, y, scratch):  # type: ignore[no-untyped-def]
     """Overlay a radial `profile` about ``(x, y)`` on `scratch`, within `radius` px.
 
     Both are contrasts; light that passes both is multiplied: ``(1 + a) (1 + b) - 1``.
-    Small steps through short arrays: in one loop the compiler could not rule out that they
-    overlap, and would go pixel by pixel (3.5 times slower).
     """
     height, width = scratch.shape
-    scale = np.float32(per_px)
+    scale, one = np.float32(per_px), np.float32(1)
     slope = np.zeros_like(profile)
     for i in range(profile.shape[0] - 1):
         slope[i] = profile[i + 1] - profile[i]
-    places = np.empty(width, np.int32)
-    parts, values = np.empty(width, np.float32), np.empty(width, np.float32)
-    slopes = np.empty(width, np.float32)
+    places, parts = np.empty(width, np.uint32), np.empty(width, np.float32)
+    values, slopes = np.empty(width, np.float32), np.empty(width, np.float32)
     first = max(int(np.ceil(y - radius)), 0)
     for row in range(first, min(int(np.floor(y + radius)) + 1, height)):
         start, stop = span(row - y, radius, x, width)
-        if stop <= start:
-            continue
-        count = stop - start
         square = np.float32((row - y) * (row - y))
         offset = np.float32(start - x)
+        begin, count, line = np.uint64(start), np.uint64(max(stop - start, 0)), np.uint64(row)
         for i in range(count):
             dx = offset + np.float32(np.int32(i))
             place = np.sqrt(dx * dx + square) * scale
-            places[i] = np.int32(place)
+            places[i] = np.uint32(np.int32(place))
             parts[i] = place - np.float32(np.int32(place))
-        radial_row(profile, slope, places[:count], parts[:count], values[:count], slopes[:count])
-        target = scratch[row, start:stop]
         for i in range(count):
-            target[i] += values[i] * (target[i] + np.float32(1))
+            values[i] = profile[np.uint64(places[i])]
+        for i in range(count):
+            slopes[i] = slope[np.uint64(places[i])]
+        for i in range(count):
+            values[i] += parts[i] * slopes[i]
+        for i in range(count):
+            before = scratch[line, begin + i]
+            scratch[line, begin + i] = before + values[i] * (before + one)
 
 
 @njit(cache=True, nogil=True)
@@ -143,52 +136,40 @@ def add_beads(table, first, step, support, per_px, positions, profile, radii, sc
 
 
 @njit(cache=True, nogil=True)
-def expose_row(contrast, lamp, noise, scale, variance, limit, work, target):  # type: ignore[no-untyped-def]
-    """Turn one row of contrast to pixel values, by steps that the compiler can vectorise."""
-    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    for i in range(work.shape[0]):
-        work[i] = lamp[i] * (one + contrast[i])
-    for i in range(work.shape[0]):
-        work[i] = work[i] if work[i] > zero else zero
-    if variance >= zero:
-        for i in range(work.shape[0]):
-            work[i] += np.sqrt(work[i] + variance) * noise[i]
-    for i in range(work.shape[0]):
-        value = work[i] * scale + half
-        value = value if value > zero else zero
-        work[i] = value if value < limit else limit
-    for i in range(work.shape[0]):
-        target[i] = np.int32(work[i])
-
-
-@njit(cache=True, nogil=True)
-def expose(positions, radii, scratch, light, bank, starts, counts, read, top, out):  # type: ignore[no-untyped-def]
+def expose(positions, radii, scratch, light, unit, bank, starts, counts, read, top, out):  # type: ignore[no-untyped-def]
     """Turn contrast in `scratch` to pixel values in `out` around every bead.
 
-    `light` is the background in electrons, `bank` normal noise, `counts` pixel value per
-    electron, `read` the variance of the read noise in electrons, -1 for no noise at all.
+    `light` is the background, `unit` the electrons of 1 in it, `bank` normal noise, `counts`
+    pixel value per electron, `read` the variance of the read noise in electrons, -1 for no noise
+    at all.
     """
     height, width = out.shape
     work = np.empty(width, np.float32)
+    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
+    lamp = np.float32(unit)
     scale, variance, limit = np.float32(counts), np.float32(read), np.float32(top)
     for bead in range(positions.shape[0]):
         x, y, radius = positions[bead, 0], positions[bead, 1], radii[bead]
         first = max(int(np.ceil(y - radius)), 0)
         for row in range(first, min(int(np.floor(y + radius)) + 1, height)):
             start, stop = span(row - y, radius, x, width)
-            if stop <= start:
-                continue
-            begin = starts[row] + start
-            expose_row(
-                scratch[row, start:stop],
-                light[row, start:stop],
-                bank[begin : begin + stop - start],
-                scale,
-                variance,
-                limit,
-                work[: stop - start],
-                out[row, start:stop],
-            )
+            begin, count, line = np.uint64(start), np.uint64(max(stop - start, 0)), np.uint64(row)
+            noise = np.uint64(starts[row] + start)
+            for i in range(count):
+                # half the sum with its size: as max(.., 0), but not a masked store, which the
+                # loops below would wait for
+                background = np.float32(light[line, begin + i]) * lamp
+                electrons = background * (one + scratch[line, begin + i])
+                work[i] = half * (electrons + abs(electrons))
+            if variance >= zero:
+                for i in range(count):
+                    work[i] += np.sqrt(work[i] + variance) * bank[noise + i]
+            for i in range(count):
+                value = work[i] * scale + half
+                value = value if value > zero else zero
+                work[i] = value if value < limit else limit
+            for i in range(count):
+                out[line, begin + i] = np.int32(work[i])
 
 
 @njit(cache=True, nogil=True)
@@ -201,8 +182,8 @@ def wipe(positions, radii, scratch):  # type: ignore[no-untyped-def]
         end = min(int(np.floor(y + radius)) + 1, height)
         for row in range(first, end):
             start, stop = span(row - y, radius, x, width)
-            if stop > start:
-                scratch[row, start:stop] = 0
+            for column in range(np.uint64(start), np.uint64(max(start, stop))):
+                scratch[np.uint64(row), column] = 0
 
 
 @njit(cache=True, nogil=True)

@@ -3,7 +3,7 @@
 Owns what a frame looks like; frame k depends on the options, k and the motor positions alone,
 not on what was rendered before. Must not know pace, buffers or streaming.
 
-How a frame is made: the background is rendered once; every frame adds noise from a bank of 2^20
+How a frame is made: the background is rendered once; every frame adds noise from a bank of 2^18
 normal samples, each row starting at its own place, hashed from seed, frame and row. Around every
 bead the contrast of all beads is multiplied with the light; electrons get shot noise
 (normal, variance = mean) and read noise from the same samples, and are rounded to counts. The
@@ -25,8 +25,10 @@ from napari_beadscope.devices.simulated.motion import BeadMotion
 from napari_beadscope.devices.simulated.optics import RadialTable, radial_table
 from napari_beadscope.devices.simulated.options import SimulatedOptions, simulated_options
 
+#: Steps of the light map per its mean; it never exceeds 1.6 times the mean.
+LIGHT_STEPS = 2**15
 _NOISE, _DITHER = 21, 22
-_BANK_BITS = 20
+_BANK_BITS = 18
 _MASK = 2**64 - 1
 _PHOTOMETRIC = {"exposure_ms", "gain"}
 
@@ -61,7 +63,8 @@ class SimulatedMicroscope:
         self._heights = bead_heights_nm(self.options) - self.options.focus_height_nm
         self._motion = BeadMotion(self.options)
         self._table: RadialTable = radial_table(self.options)
-        self._light = light_map(self.options, self._table)
+        level = light_map(self.options, self._table)
+        self._light = np.rint(level * LIGHT_STEPS).astype(np.uint16)
         shape = self._light.shape
         draw = np.random.default_rng([self.options.seed, _NOISE])
         samples = draw.standard_normal(2**_BANK_BITS, dtype=np.float32)
@@ -75,12 +78,9 @@ class SimulatedMicroscope:
         """Prepare what depends on brightness: electrons, background counts, noise in counts."""
         options = self.options
         mean = options.light_e_per_ms * options.exposure_ms
-        if not hasattr(self, "_electrons"):
-            self._electrons = np.empty_like(self._light)
-        np.multiply(self._light, np.float32(mean), out=self._electrons)
         draw = np.random.default_rng([options.seed, _DITHER])
         dither = draw.random(2**16, dtype=np.float32)
-        counts = (self._electrons * np.float32(options.counts_per_e)).ravel()
+        counts = (self._light * np.float32(mean * options.counts_per_e / LIGHT_STEPS)).ravel()
         # one strip after the other, turned by a different amount, shows no repeat
         for strip, first in enumerate(range(0, counts.size, dither.size)):
             part = counts[first : first + dither.size]
@@ -202,7 +202,8 @@ class SimulatedMicroscope:
             places,
             radii,
             self._scratch,
-            self._electrons,
+            self._light,
+            options.light_e_per_ms * options.exposure_ms / LIGHT_STEPS,
             self._bank,
             self._starts,
             options.counts_per_e,
@@ -259,11 +260,12 @@ class SimulatedMicroscope:
         column, row = np.rint(self._anchors[bead]).astype(int)
         window = self._light[max(row - 60, 0) : row + 61, max(column - 60, 0) : column + 61]
         mean = self.options.light_e_per_ms * self.options.exposure_ms * self.options.counts_per_e
+        lamp = float(np.median(window)) / LIGHT_STEPS * mean
         stack = np.empty((len(heights), size_px, size_px), self.options.dtype)
         centre = (size_px - 1) / 2
         for index, height in enumerate(heights):
             contrast = np.zeros((size_px, size_px), np.float32)
             self._add_beads(np.array([[centre, centre, height]]), np.zeros(1), contrast)
-            counts = np.rint(float(np.median(window)) * mean * (1 + contrast))
+            counts = np.rint(lamp * (1 + contrast))
             stack[index] = np.clip(counts, 0, self.options.full_scale)
         return stack

@@ -25,8 +25,8 @@ from napari_beadscope.devices.simulated.options import SimulatedOptions
 
 #: z step of the table in nm; between planes the renderer interpolates with a cubic.
 Z_STEP_NM = 25.0
-#: Contrast below which a ring is not worth rendering: under a tenth of the noise.
-FAINT = 0.005
+#: Contrast below which a ring is not worth rendering: half the noise.
+FAINT = 0.008
 _WAVES = 224
 _BLUR_WAVES = 224
 

@@ -1,0 +1,52 @@
+"""The camera and motor contract, against every camera and motor we ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_beadscope.devices import Camera, Motor, open_camera, open_motor
+from napari_beadscope.testing.cameras import CameraContract, MotorContract
+from napari_beadscope.testing.movies import KINDS, write_kind
+
+SMALL = {"height_px": 96, "width_px": 128, "beads": 3, "fps": 200}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+class TestSimulated(CameraContract):
+    @pytest.fixture
+    def camera(self, dtype: str) -> Camera:
+        return open_camera("simulated", {**SMALL, "dtype": dtype})
+
+
+class TestNamedSimulated(CameraContract):
+    @pytest.fixture
+    def camera(self) -> Camera:
+        return open_camera("simulated:bench", SMALL, lambda: {"focus": 1.0, "magnet": 2.0})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestReplay(CameraContract):
+    finite = True
+
+    @pytest.fixture
+    def camera(self, kind: str, tmp_path: Path) -> Camera:
+        frames = np.random.default_rng(0).integers(1, 200, (8, 48, 64)).astype(np.uint8)
+        return open_camera(f"replay:{write_kind(kind, tmp_path, frames)}", {"fps": 0})
+
+
+class TestPacedLoopingReplay(CameraContract):
+    @pytest.fixture
+    def camera(self, tmp_path: Path) -> Camera:
+        frames = np.random.default_rng(0).integers(1, 200, (3, 48, 64)).astype(np.uint8)
+        path = write_kind("tiff", tmp_path, frames)
+        return open_camera(f"replay:{path}", {"fps": 100, "loop": True})
+
+
+@pytest.mark.parametrize("name", ["simulated-focus", "simulated-magnet"])
+class TestSimulatedMotor(MotorContract):
+    @pytest.fixture
+    def motor(self, name: str) -> Motor:
+        return open_motor(name, {"speed": 100})
