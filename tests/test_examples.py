@@ -28,3 +28,4 @@ def test_example_runs(example: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == ""
