@@ -25,6 +25,8 @@ import numpy as np
 
 DATA_START = 4096
 _IFD_PAGES_PER_WRITE = 1 << 16
+_STEADY_BYTES = 8 << 20  # handed to the disk at a time
+_CACHED_BYTES = 128 << 20  # of what was written, kept in the page cache until it surely is on disk
 _MAX_BUFFERS = 512  # below every system's IOV_MAX
 _TAG = np.dtype([("code", "<u2"), ("type", "<u2"), ("count", "<u8"), ("value", "<u8")])
 _SHORT, _LONG, _LONG8, _ASCII = 3, 4, 16, 2
@@ -269,6 +271,7 @@ class MovieWriter:
         self.spec = spec
         self.pages = pages
         self._fd: int | None = fd
+        self._handed = self._dropped = DATA_START + pages * spec.page_bytes
 
     @classmethod
     def create(cls, path: Path, spec: MovieSpec) -> MovieWriter:
@@ -325,6 +328,7 @@ class MovieWriter:
             buffers = [np.ascontiguousarray(page, kind) for page in pages]
         write_all(self._open_fd, buffers)
         self.pages += len(pages)
+        self._keep_disk_busy()
 
     def cut_back(self, pages: int) -> None:
         """Forget everything after the first `pages` pages."""
@@ -332,6 +336,7 @@ class MovieWriter:
         os.ftruncate(self._open_fd, end)
         os.lseek(self._open_fd, end, os.SEEK_SET)
         self.pages = pages
+        self._handed = self._dropped = end
 
     def finish(self, *, sync: bool = True) -> None:
         """Make the file complete and close it."""
@@ -343,6 +348,23 @@ class MovieWriter:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+    def _keep_disk_busy(self) -> None:
+        """Let the system write what it was given now, and reuse the memory of what is written.
+
+        Left alone it saves up gigabytes and then holds the writer up; measured on a disk of
+        2 GB/s: 0.4 GB/s without this, 2.4 GB/s with it (benchmarks/storage.py).
+        """
+        end = DATA_START + self.pages * self.spec.page_bytes
+        if end - self._handed < _STEADY_BYTES or not hasattr(os, "posix_fadvise"):
+            return
+        fd, forget = self._open_fd, os.POSIX_FADV_DONTNEED
+        os.posix_fadvise(fd, self._handed, end - self._handed, forget)  # begins to write
+        self._handed = end
+        clean = end - _CACHED_BYTES
+        if clean > self._dropped:
+            os.posix_fadvise(fd, self._dropped, clean - self._dropped, forget)
+            self._dropped = clean
 
     @property
     def _open_fd(self) -> int:
