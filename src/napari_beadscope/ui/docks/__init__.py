@@ -1,0 +1,1 @@
+"""Thin Qt: build widgets, connect them to a presenter, show what it says."""

@@ -1,0 +1,120 @@
+"""What all docks have in common: a scroll area, the viewer's session, and an end.
+
+Owns the connection of a dock to its model. Closing a dock with its × only takes its parent
+away, so that is when it lets go. Must not know what any dock shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_beadscope.ui.host import host_of
+
+if TYPE_CHECKING:
+    import napari
+
+MARGIN_PX = 6
+
+
+class Dock(QWidget):
+    """One dock of the plugin.
+
+    Subclasses fill ``self.body`` in `build` and name in `wiring` what to do upon which signal.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+        Passed by napari.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.host = host_of(viewer)
+        self.session = self.host.session
+        self.model = self.session.model
+        self._connected: list[tuple[Any, Callable[..., Any]]] = []
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        self.body.setSpacing(MARGIN_PX)
+        content = QWidget()
+        content.setLayout(self.body)
+        scroll = _Scroll(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.build()
+        self.wake()
+
+    def build(self) -> None:
+        """Make the widgets."""
+        raise NotImplementedError
+
+    def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
+        """Return pairs of model signal and slot; every slot is called once on waking."""
+        raise NotImplementedError
+
+    @property
+    def awake(self) -> bool:
+        """Whether the dock follows its model."""
+        return bool(self._connected)
+
+    def wake(self) -> None:
+        """Follow the model."""
+        if self._connected or self.host.closed:
+            return
+        self._connected = list(self.wiring())
+        for signal, slot in self._connected:
+            signal.connect(slot)
+        self.refresh()
+
+    def rest(self) -> None:
+        """Stop to follow the model; twice is fine."""
+        for signal, slot in self._connected:
+            signal.disconnect(slot, missing_ok=True)
+        self._connected = []
+
+    def refresh(self) -> None:
+        """Show everything anew."""
+        for slot in dict.fromkeys(slot for _, slot in self._connected):
+            slot()
+
+    def event(self, event: QEvent) -> bool:
+        """Follow the dock's life."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.rest()
+            else:
+                self.wake()
+                QTimer.singleShot(0, self._meet_window)
+        elif event.type() == QEvent.Type.Show:
+            self._meet_window()
+        return bool(super().event(event))
+
+    def _meet_window(self) -> None:
+        if not self.host.closed:
+            self.host.watch_window(self)
+
+
+class _Scroll(QScrollArea):
+    """Scrolls when the laptop's screen is too low; else as high as its content."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def sizeHint(self) -> QSize:
+        """Return the content's size."""
+        widget = self.widget()
+        return QSize(100, 100) if widget is None else widget.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the content's width and a few lines."""
+        widget = self.widget()
+        return QSize(100 if widget is None else widget.minimumSizeHint().width(), 80)

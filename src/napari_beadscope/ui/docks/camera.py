@@ -1,0 +1,141 @@
+"""The Camera dock: choose, set, Live.
+
+Owns its widgets only; all it knows it has from `CameraPresenter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
+
+from napari_beadscope.ui.docks.base import Dock
+from napari_beadscope.ui.docks.parts import FieldForm, form, note
+from napari_beadscope.ui.model import Phase
+from napari_beadscope.ui.presenters.camera import CameraPresenter
+
+if TYPE_CHECKING:
+    import napari
+
+
+class CameraDock(Dock):
+    """Which camera, with what options; live or not."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+
+    def build(self) -> None:
+        """Make the widgets."""
+        self.presenter = CameraPresenter(self.session)
+        self._build_choice()
+        self._build_live()
+        self._build_offer()
+        self.properties = FieldForm()
+        self.properties.changed.connect(self.presenter.set_property)
+        self.body.addWidget(self.properties)
+
+    def _build_choice(self) -> None:
+        self.camera = QComboBox()
+        self.camera.setToolTip("Where frames come from")
+        for choice in self.presenter.choices():
+            self.camera.addItem(choice.label, choice.camera_id)
+            row = self.camera.count() - 1
+            self.camera.setItemData(row, choice.tip, Qt.ItemDataRole.ToolTipRole)
+            if not choice.available:
+                self.camera.model().item(row).setEnabled(False)
+        self.camera.activated.connect(self._chosen)
+        top = form()
+        top.addRow("Camera", self.camera)
+        self.body.addLayout(top)
+        self.options_button = QToolButton()
+        self.options_button.setCheckable(True)
+        self.options_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.options_button.setAutoRaise(True)
+        self.options_button.setToolTip("Options of this camera; they hold from the next start on")
+        self.options_button.toggled.connect(self._unfold)
+        self.body.addWidget(self.options_button)
+        self.options = FieldForm()
+        self.options.changed.connect(self.presenter.set_option)
+        self.options.setVisible(False)
+        self.body.addWidget(self.options)
+
+    def _build_live(self) -> None:
+        self.live = QPushButton("Live")
+        self.live.setCheckable(True)
+        self.live.setToolTip("Start the camera and show its frames; press again to stop")
+        self.live.clicked.connect(self.presenter.set_live)
+        self.state = QLabel()
+        row = QHBoxLayout()
+        row.addWidget(self.live)
+        row.addWidget(self.state, 1)
+        self.body.addLayout(row)
+
+    def _build_offer(self) -> None:
+        self.offer = QFrame()
+        row = QHBoxLayout(self.offer)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.offer_text = note()
+        self.attach = QPushButton("Attach")
+        self.attach.setToolTip("Show what the running engine sees and take control of it")
+        self.attach.clicked.connect(self.presenter.attach)
+        row.addWidget(self.offer_text, 1)
+        row.addWidget(self.attach)
+        self.body.addWidget(self.offer)
+
+    def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
+        """Return pairs of model signal and slot."""
+        events = self.model.events
+        return (
+            (events.camera_id, self._show_choice),
+            (events.options, self._show_choice),
+            (events.live, self._show_state),
+            (events.phase, self._show_state),
+            (events.busy, self._show_state),
+            (events.status, self._show_state),
+            (events.recording, self._show_state),
+            (events.phase, self._show_properties),
+            (events.properties, self._show_properties),
+            (events.engines, self._show_offer),
+            (events.phase, self._show_offer),
+        )
+
+    def _chosen(self, row: int) -> None:
+        self.presenter.choose(self.camera.itemData(row))
+        if self.presenter.kind == "replay":
+            self.options_button.setChecked(True)
+
+    def _unfold(self, on: bool) -> None:
+        self.options_button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self.options.setVisible(on)
+
+    def _show_choice(self, _: Any = None) -> None:
+        self.camera.setCurrentIndex(max(0, self.camera.findData(self.presenter.kind)))
+        fields = self.presenter.fields()
+        self.options.show_fields(fields)
+        self.options_button.setText(self.presenter.summary())
+        self.options_button.setVisible(bool(fields))
+        self._unfold(self.options_button.isChecked() and bool(fields))
+
+    def _show_state(self, _: Any = None) -> None:
+        model = self.model
+        self.live.setChecked(model.live or model.phase is Phase.STARTING)
+        self.live.setText("● Live" if model.live else "Live")
+        self.live.setEnabled(not model.busy.endswith(("the camera", "running engine")))
+        text = self.presenter.state()
+        if self.state.text() != text:
+            self.state.setText(text)
+        self.camera.setEnabled(model.recording is None and not model.busy)
+        self.options.setEnabled(model.recording is None and not model.busy)
+        self.properties.setEnabled(model.recording is None)
+
+    def _show_properties(self, _: Any = None) -> None:
+        fields = self.presenter.properties()
+        self.properties.show_fields(fields)
+        self.properties.setVisible(bool(fields))
+
+    def _show_offer(self, _: Any = None) -> None:
+        text = self.presenter.offer()
+        self.offer_text.setText(text)
+        self.offer.setVisible(bool(text))

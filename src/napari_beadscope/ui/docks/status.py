@@ -1,0 +1,219 @@
+"""The Status dock: rates, drops, workers, messages.
+
+Owns its widgets only; all it knows it has from `StatusPresenter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QFont, QFontDatabase
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPlainTextEdit,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_beadscope.ui.docks.base import Dock
+from napari_beadscope.ui.docks.parts import TONES, note, toned
+from napari_beadscope.ui.model import Message
+from napari_beadscope.ui.presenters.status import Metric, StatusPresenter, message_line
+
+if TYPE_CHECKING:
+    import napari
+
+_SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
+_ROW_HEIGHT_PX = 20
+_TILES_PER_ROW = 5
+
+
+class MetricTile(QFrame):
+    """One number, large, with its name above and a detail below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label, self.value, self.detail = QLabel(), QLabel(), QLabel()
+        font = QFont(self.value.font())
+        font.setPointSizeF(font.pointSizeF() * 1.5)
+        self.value.setFont(font)
+        small = QFont(self.label.font())
+        small.setPointSizeF(small.pointSizeF() * 0.9)
+        self.detail.setFont(small)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 2, 4, 2)
+        column.setSpacing(0)
+        for label in (self.label, self.value, self.detail):
+            column.addWidget(label)
+
+    def show_metric(self, metric: Metric) -> None:
+        """Show a metric."""
+        toned(self.label, metric.label, "ok")
+        toned(self.value, f"{metric.value} {metric.unit}", metric.tone)
+        toned(self.detail, metric.detail, metric.tone)
+        self.setToolTip(metric.tip)
+
+
+class StatusDock(Dock):
+    """How the instrument does."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+
+    def build(self) -> None:
+        """Make the widgets."""
+        self.presenter = StatusPresenter(self.session)
+        self.headline = note()
+        self.tiles: dict[str, MetricTile] = {}
+        left = QVBoxLayout()
+        left.addWidget(self.headline)
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for place, metric in enumerate(self.presenter.metrics()):
+            tile = self.tiles[metric.name] = MetricTile()
+            grid.addWidget(tile, place // _TILES_PER_ROW, place % _TILES_PER_ROW)
+        left.addLayout(grid)
+        left.addStretch(1)
+        self.workers = self._worker_table()
+        self.messages = QListWidget()
+        self.messages.setToolTip("Double-click a message for its details")
+        self.messages.setWordWrap(False)
+        self.messages.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.messages.itemActivated.connect(self._details)
+        self.messages.currentRowChanged.connect(lambda _: self._show_buttons())
+        self.details = QPushButton("Details…")
+        self.details.setToolTip("Whole text and traceback of the chosen message")
+        self.details.clicked.connect(lambda: self._details(self.messages.currentItem()))
+        self.clear = QPushButton("Clear")
+        self.clear.setToolTip("Forget all messages")
+        self.clear.clicked.connect(self.presenter.clear_messages)
+        columns = QHBoxLayout()
+        columns.addLayout(left, 3)
+        columns.addWidget(self.workers, 2)
+        columns.addWidget(self._message_box(), 3)
+        self.body.addLayout(columns)
+
+    def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
+        """Return pairs of model signal and slot."""
+        events = self.model.events
+        return (
+            (events.status, self._show_numbers),
+            (events.screen, self._show_numbers),
+            (events.drop_reason, self._show_numbers),
+            (events.live, self._show_numbers),
+            (events.status, self._show_workers),
+            (events.phase, self._show_headline),
+            (events.busy, self._show_headline),
+            (events.live, self._show_headline),
+            (events.recording, self._show_headline),
+            (events.answer_age_s, self._show_headline),
+            (events.messages, self._show_messages),
+        )
+
+    def _worker_table(self) -> QTableWidget:
+        table = QTableWidget(0, 4)
+        table.setHorizontalHeaderLabels(["process", "PID", "state", "restarts"])
+        table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT_PX)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        table.setShowGrid(False)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        table.setMinimumWidth(220)
+        table.setMinimumHeight(4 * _ROW_HEIGHT_PX)
+        table.setToolTip("Processes of the engine")
+        return table
+
+    def _message_box(self) -> QWidget:
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Messages"))
+        row.addStretch(1)
+        row.addWidget(self.details)
+        row.addWidget(self.clear)
+        column.addLayout(row)
+        column.addWidget(self.messages)
+        self.messages.setMinimumHeight(3 * _ROW_HEIGHT_PX)
+        return box
+
+    def _show_numbers(self, _: Any = None) -> None:
+        for metric in self.presenter.metrics():
+            self.tiles[metric.name].show_metric(metric)
+
+    def _show_headline(self, _: Any = None) -> None:
+        text, tone = self.presenter.headline()
+        toned(self.headline, text, tone, "bold")
+
+    def _show_workers(self, _: Any = None) -> None:
+        rows = self.presenter.workers()
+        self.workers.setRowCount(len(rows))
+        for place, row in enumerate(rows):
+            for column, text in enumerate((row.name, row.pid, row.state, row.restarts)):
+                item = self.workers.item(place, column)
+                if item is None:
+                    item = QTableWidgetItem()
+                    self.workers.setItem(place, column, item)
+                if item.text() != text:
+                    item.setText(text)
+                colour = TONES[row.tone] if column >= 2 else ""
+                item.setData(Qt.ItemDataRole.ForegroundRole, QColor(colour) if colour else None)
+                item.setToolTip(row.tip)
+
+    def _show_messages(self, _: Any = None) -> None:
+        self.messages.clear()
+        for message in reversed(self.model.messages):
+            item = QListWidgetItem(message_line(message))
+            item.setData(Qt.ItemDataRole.UserRole, message)
+            item.setToolTip(message.text)
+            colour = TONES[_SEVERITY_TONE[message.severity]]
+            if colour:
+                item.setForeground(QColor(colour))
+            self.messages.addItem(item)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        self.details.setEnabled(self.messages.currentItem() is not None)
+        self.clear.setEnabled(self.messages.count() > 0)
+
+    def _details(self, item: QListWidgetItem | None) -> None:
+        if item is not None:
+            MessageDialog(item.data(Qt.ItemDataRole.UserRole), self).open()
+
+
+class MessageDialog(QDialog):
+    """One message with its traceback, to read and to copy."""
+
+    def __init__(self, message: Message, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("BeadScope message")
+        self.resize(640, 360)
+        column = QVBoxLayout(self)
+        column.addWidget(note(message_line(message)))
+        self.text = QPlainTextEdit(message.traceback or "No traceback: nothing went wrong inside.")
+        self.text.setReadOnly(True)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        column.addWidget(self.text)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column.addWidget(buttons)

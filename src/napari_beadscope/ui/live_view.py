@@ -1,0 +1,145 @@
+"""The newest frame in one Image layer.
+
+Owns the preview buffer, the layer over it, and the count of what was not shown. Must not know
+Qt, docks or how frames come about. One buffer and one layer for the life of a camera format:
+assigning ``layer.data`` costs more than a refresh, and removing layers while drawing is unsafe.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_beadscope.ui.layers import find_layer, mark
+from napari_beadscope.ui.model import ScreenRate
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_beadscope.core.types import FrameFormat
+    from napari_beadscope.ui.ports import ScopePort
+
+ROLE = "live"
+LAYER_NAME = "BeadScope live"
+THUMBNAIL_EVERY_S = 2.0
+
+
+class LiveView:
+    """Shows a scope's frames in a viewer.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+        Where the layer goes.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._buffer = np.zeros((0, 0), np.uint8)
+        self._format: FrameFormat | None = None
+        self._layer: Image | None = None
+        self._fresh = False  # the buffer has not yet held a frame
+        self._last_frame = -1
+        self._thumbnail_due_s = 0.0
+        self._window_s = time.perf_counter()
+        self._window_shown = 0
+        self._spent_s = 0.0
+        self._shown = 0
+        self._skipped = 0
+        self.rate = ScreenRate()
+
+    @property
+    def layer(self) -> Any:
+        """The Image layer, None if there is none (any more)."""
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self._layer = None
+        return self._layer
+
+    def begin(self, frame_format: FrameFormat) -> None:
+        """Make buffer and layer ready for frames of this format."""
+        if self._layer is None:
+            self._layer = find_layer(self._viewer, ROLE)
+        self._format = frame_format
+        shape, dtype = frame_format.shape, np.dtype(frame_format.dtype)
+        if (self._buffer.shape, self._buffer.dtype) != (shape, dtype):
+            self._buffer = np.zeros(shape, dtype)
+        self._last_frame = -1
+        self._shown = self._skipped = 0
+        layer = self.layer
+        if layer is None:
+            self._layer = self._add_layer()
+        elif layer.data is not self._buffer:
+            layer.data = self._buffer
+        else:
+            return
+        self._fresh = True
+        self._viewer.reset_view()
+
+    def update(self, scope: ScopePort, frame_format: FrameFormat) -> bool:
+        """Show the newest frame; return whether there was a new one to show."""
+        layer = self.layer
+        if layer is None or not layer.visible:
+            self._count(0.0, shown=False)
+            return False
+        start_s = time.perf_counter()
+        if frame_format != self._format:
+            self.begin(frame_format)
+        stamp = scope.copy_latest_into(self._buffer)
+        if stamp is None or stamp.frame == self._last_frame:
+            self._count(time.perf_counter() - start_s, shown=False)
+            return False
+        if 0 <= self._last_frame < stamp.frame:
+            self._skipped += stamp.frame - self._last_frame - 1
+        self._last_frame = stamp.frame
+        if self._fresh:
+            self._fresh = False
+            self._fit_contrast(layer)
+        thumbnail = start_s >= self._thumbnail_due_s
+        if thumbnail:
+            self._thumbnail_due_s = start_s + THUMBNAIL_EVERY_S
+        layer.refresh(thumbnail=thumbnail, highlight=False, extent=False)
+        self._count(time.perf_counter() - start_s, shown=True)
+        return True
+
+    def _add_layer(self) -> Image:
+        return self._viewer.add_image(
+            self._buffer,
+            name=LAYER_NAME,
+            metadata=mark(ROLE),
+            contrast_limits=_full_range(self._buffer.dtype),
+        )
+
+    def _fit_contrast(self, layer: Image) -> None:
+        """Set contrast limits once, with room on both sides; later ones are the user's."""
+        sample = self._buffer[:: max(1, self._buffer.shape[0] // 512), ::]
+        low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9)))
+        full = _full_range(self._buffer.dtype)
+        margin = max(1.0, 0.15 * (high - low))
+        if self._buffer.dtype.itemsize > 1:
+            full = (0.0, min(full[1], 2.0 * high + 1.0))
+        layer.contrast_limits_range = full
+        layer.contrast_limits = (max(full[0], low - margin), min(full[1], high + margin))
+
+    def _count(self, spent_s: float, shown: bool) -> None:
+        self._spent_s += spent_s
+        if shown:
+            self._shown += 1
+            self._window_shown += 1
+        now = time.perf_counter()
+        elapsed = now - self._window_s
+        if elapsed < 1.0:
+            return
+        self.rate = ScreenRate(
+            fps=self._window_shown / elapsed,
+            shown=self._shown,
+            skipped=self._skipped,
+            update_ms=1e3 * self._spent_s / max(1, self._window_shown),
+        )
+        self._window_s, self._window_shown, self._spent_s = now, 0, 0.0
+
+
+def _full_range(dtype: np.dtype) -> tuple[float, float]:
+    return (0.0, float(np.iinfo(dtype).max))

@@ -1,0 +1,94 @@
+"""What is true in one viewer's session, as one evented model.
+
+Owns the values that docks show. Written only from the GUI thread, by the session and the
+presenters. Must not know Qt, napari or how to talk to an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat
+
+#: ROI side in px of a bead added by click before any bead was found.
+DEFAULT_ROI_PX = 64
+
+
+class Phase(str, Enum):
+    """Whether there is an engine behind the docks."""
+
+    NONE = "no engine"
+    STARTING = "starting"
+    READY = "ready"
+    LOST = "engine lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing the user should know."""
+
+    severity: str  # 'info', 'warning' or 'error'
+    text: str
+    time_s: float  # seconds since the epoch
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenRate:
+    """How often the screen is updated and what it left out."""
+
+    fps: float = 0.0
+    shown: int = 0
+    skipped: int = 0  # frames of the camera that were never shown
+    update_ms: float = 0.0  # GUI-thread time of one update, mean of the last second
+
+
+@dataclass
+class SessionModel:
+    """All values of one session; ``events`` has one signal per field.
+
+    Examples
+    --------
+    >>> model = SessionModel()
+    >>> _ = model.events.live.connect(lambda live: seen.append(live))
+    >>> seen = []
+    >>> model.live = True
+    >>> seen
+    [True]
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    phase: Phase = Phase.NONE
+    busy: str = ""  # what is being done, '' when nothing is
+    live: bool = False
+    camera_id: str = "simulated"
+    options: dict[str, Any] = field(default_factory=dict)
+    properties: tuple[Any, ...] = ()
+    engines: tuple[Any, ...] = ()
+    status: Any = None
+    answer_age_s: float = 0.0
+    beads: tuple[Bead, ...] = ()
+    selected: frozenset[int] = frozenset()
+    roi_size_px: int = 0  # 0: what suits the beads that are found
+    calibration: Calibration = Calibration()
+    mode: AcquisitionMode = AcquisitionMode.TRACK_FULL
+    root: Path = field(default_factory=lambda: Path.home() / "beadscope")
+    name: str = "recording"
+    limit_s: float = 0.0  # 0: until stopped
+    recording: Path | None = None
+    recorded_s: float = 0.0
+    last_recording: Path | None = None
+    screen: ScreenRate = ScreenRate()
+    drop_reason: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+def format_of(status: Any) -> FrameFormat:
+    """Return the frame format that a status names."""
+    return FrameFormat(status.height_px, status.width_px, status.dtype)

@@ -1,0 +1,130 @@
+"""What the front end needs from a `Scope`, and where it gets one.
+
+Owns the two protocols and the way to the real thing. Must not know Qt or napari.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_beadscope.core.types import Bead, FrameStamp
+
+
+class ScopePort(Protocol):
+    """The part of `napari_beadscope.Scope` that the front end calls."""
+
+    @property
+    def beads(self) -> Sequence[Bead]:
+        """Beads that are tracked now."""
+        ...
+
+    def start(self) -> Any:
+        """Launch the engine."""
+        ...
+
+    def stop(self) -> None:
+        """Shut the engine down."""
+        ...
+
+    def detach(self) -> None:
+        """Let go of the engine, which goes on."""
+        ...
+
+    def start_live(self) -> None:
+        """Start the camera."""
+        ...
+
+    def stop_live(self) -> None:
+        """Stop the camera."""
+        ...
+
+    def copy_latest_into(self, buffer: np.ndarray) -> FrameStamp | None:
+        """Copy the newest frame into `buffer` ``(y, x)``."""
+        ...
+
+    def tracks(self, since_seq: int = -1) -> np.ndarray:
+        """Return the track rows newer than `since_seq`."""
+        ...
+
+    def status(self) -> Any:
+        """Return how the engine is."""
+        ...
+
+    def find_beads(
+        self, max_beads: int | None = None, size_px: int | None = None
+    ) -> Sequence[Bead]:
+        """Find beads on the newest frame and track them."""
+        ...
+
+    def set_beads(self, beads: Sequence[Bead]) -> Any:
+        """Track these beads."""
+        ...
+
+    def set_calibration(self, nm_per_px: float | None = None, zlut: str | None = None) -> Any:
+        """Set pixel size and Z-LUT."""
+        ...
+
+    def start_recording(
+        self, folder: str | Path, mode: str, *, seconds: float | None = None, name: str = ""
+    ) -> Path:
+        """Start to record."""
+        ...
+
+    def stop_recording(self) -> Path:
+        """Stop to record; the files are closed on return."""
+        ...
+
+    def camera_properties(self) -> Sequence[Any]:
+        """Return what can be set on the camera."""
+        ...
+
+    def set_camera(self, **values: Any) -> Any:
+        """Set camera properties."""
+        ...
+
+    def on_event(self, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Call `callback` with every event, on a thread of its own."""
+        ...
+
+
+class ScopeSource(Protocol):
+    """Where a session gets its `Scope` from."""
+
+    def create(self, camera_id: str, options: dict[str, Any]) -> ScopePort:
+        """Return a scope for a camera, not yet started."""
+        ...
+
+    def attach(self, engine_id: str) -> ScopePort:
+        """Return a scope attached to a running engine."""
+        ...
+
+    def running(self) -> Sequence[Any]:
+        """Return the engines that run on this machine."""
+        ...
+
+
+class EngineScopes:
+    """The real source: engines in processes of their own."""
+
+    def create(self, camera_id: str, options: dict[str, Any]) -> ScopePort:
+        """Return a scope for a camera, not yet started."""
+        from napari_beadscope.script import Scope
+
+        return Scope(camera_id, options=options)
+
+    def attach(self, engine_id: str) -> ScopePort:
+        """Return a scope attached to a running engine."""
+        from napari_beadscope.script import Scope
+
+        return Scope.attach(engine_id)
+
+    def running(self) -> Sequence[Any]:
+        """Return the engines that run on this machine."""
+        from napari_beadscope.script import list_engines
+
+        return list_engines()

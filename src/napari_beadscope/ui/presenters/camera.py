@@ -1,0 +1,168 @@
+"""The Camera dock's mind: which camera, with what options, live or not.
+
+Owns the choices and their options. Must not know Qt; talks to cameras only through the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.ui.model import Phase
+from napari_beadscope.ui.presenters.fields import Field, field_of_property
+from napari_beadscope.ui.presenters.options import option_fields
+from napari_beadscope.ui.session import Session
+
+SIMULATED = "simulated"
+REPLAY = "replay"
+
+_PATH = Field("path", "File", "path", "", tip="TIFF, OME-TIFF, AVI, MP4, or a folder of images")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of the list of cameras."""
+
+    camera_id: str
+    label: str
+    available: bool = True
+    tip: str = ""
+
+
+class CameraPresenter:
+    """What the Camera dock shows and does.
+
+    Parameters
+    ----------
+    session : Session
+        Shared by all docks of the viewer.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._kind = session.model.camera_id.partition(":")[0]
+        self._values: dict[str, dict[str, Any]] = {}
+        if self._kind == REPLAY:
+            self._values[REPLAY] = {"path": session.model.camera_id.partition(":")[2]}
+        self._values.setdefault(self._kind, {}).update(session.model.options)
+
+    @property
+    def kind(self) -> str:
+        """Which line of the list is chosen."""
+        return self._kind
+
+    def choices(self) -> tuple[Choice, ...]:
+        """Return the cameras that can be chosen, those that cannot be used last."""
+        known = [
+            Choice(SIMULATED, "Simulated microscope", tip="Beads by wave optics; no hardware"),
+            Choice(REPLAY, "Replay a file", tip="A recording or a folder of images as a camera"),
+        ]
+        known += [one for one in _hardware() if one.camera_id not in (SIMULATED, REPLAY)]
+        return tuple(sorted(known, key=lambda choice: not choice.available))
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return the options of the chosen camera."""
+        templates = option_fields(self._kind)
+        if self._kind == REPLAY:
+            templates = (_PATH, *templates)
+        values = self._values.get(self._kind, {})
+        return tuple(replace(one, value=values.get(one.name, one.value)) for one in templates)
+
+    def properties(self) -> tuple[Field, ...]:
+        """Return what can be set on the running camera."""
+        if self._session.scope is None:
+            return ()
+        return tuple(field_of_property(prop) for prop in self._session.model.properties)
+
+    def summary(self) -> str:
+        """Return the options in one line."""
+        values = {one.name: one.value for one in self.fields()}
+        if self._kind == SIMULATED:
+            return (
+                f"{values['width_px']} × {values['height_px']} px · {values['dtype']} · "
+                f"{values['fps']:g} fps · {values['beads']} beads"
+            )
+        if self._kind == REPLAY:
+            return Path(values["path"]).name or "no file chosen"
+        return "no options"
+
+    def choose(self, kind: str) -> None:
+        """Choose a line of the list."""
+        self._kind = kind
+        self._write()
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set an option of the chosen camera; it holds from the next start on."""
+        self._values.setdefault(self._kind, {})[name] = value
+        self._write()
+
+    def set_property(self, name: str, value: Any) -> None:
+        """Set a property of the running camera and read all of them back."""
+        model = self._session.model
+
+        def work(scope: Any) -> tuple[Any, ...]:
+            scope.set_camera(**{name: value})
+            return tuple(scope.camera_properties())
+
+        self._session.on_scope(
+            f"Setting {name}", work, lambda props: setattr(model, "properties", props)
+        )
+
+    def set_live(self, on: bool) -> None:
+        """Show live frames, or stop to."""
+        if not on:
+            self._session.stop_live()
+            return
+        if self._kind == REPLAY and not self._values.get(REPLAY, {}).get("path"):
+            self._session.fail(InputError("no file to replay", "choose one under Options"))
+            self._session.model.events.live.emit(self._session.model.live)
+            return
+        self._session.start_live()
+
+    def attach(self) -> None:
+        """Attach to the first of the running engines."""
+        engines = self._session.model.engines
+        if engines:
+            self._session.attach(engines[0].engine_id)
+
+    def offer(self) -> str:
+        """Return the sentence that offers to attach, '' when there is nothing to offer."""
+        model = self._session.model
+        if self._session.scope is not None or not model.engines:
+            return ""
+        engine = model.engines[0]
+        doing = f", recording {Path(str(engine.recording)).name}" if engine.recording else ""
+        return f"Running already: {engine.camera}{doing}."
+
+    def state(self) -> str:
+        """Return how the camera is, in a few words."""
+        model = self._session.model
+        if model.phase is Phase.STARTING:
+            return "starting…"
+        if model.phase is Phase.LOST:
+            return "the engine ended; press Live to start a new one"
+        status = model.status
+        if self._session.scope is None or status is None:
+            return "off"
+        size = f"{status.width_px} × {status.height_px} px {status.dtype}"
+        if not model.live:
+            return f"paused · {size}" if model.recording is None else "recording, not shown"
+        return f"{size} · {status.fps:.1f} fps"
+
+    def _write(self) -> None:
+        model = self._session.model
+        values = dict(self._values.get(self._kind, {}))
+        path = values.pop("path", "")
+        model.camera_id = f"{REPLAY}:{path}" if self._kind == REPLAY else self._kind
+        model.options = values
+
+
+def _hardware() -> list[Choice]:
+    from napari_beadscope.devices import list_cameras
+
+    return [
+        Choice(info.id.partition(":")[0], info.label, info.available, info.why_not)
+        for info in list_cameras()
+    ]

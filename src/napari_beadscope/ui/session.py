@@ -1,0 +1,343 @@
+"""One viewer's link to one engine.
+
+Owns the `Scope`, the lane of jobs that talk to it and the watch that looks at it, and keeps
+the model true. Must not know Qt, napari or any layer. All methods are for the GUI thread;
+whatever may take longer than 50 ms runs as a job.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from napari_beadscope.core import messages as events
+from napari_beadscope.core.errors import BeadscopeError, StateError
+from napari_beadscope.core.types import Bead
+from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
+from napari_beadscope.ui.messages import message_of_error, message_of_event
+from napari_beadscope.ui.model import Message, Phase, SessionModel, format_of
+from napari_beadscope.ui.ports import ScopePort, ScopeSource
+from napari_beadscope.ui.watch import EngineWatch, Overlay
+
+T = TypeVar("T")
+MAX_MESSAGES = 200
+#: An engine that has not answered for this long is shown as silent.
+SILENT_AFTER_S = 2.0
+_QUICK = ("Setting", "Looking", "Reading", "Stopping")
+
+
+class Session:
+    """All that docks of one viewer share.
+
+    Parameters
+    ----------
+    scopes : ScopeSource
+        Where engines come from.
+    launch : callable
+        Runs one job, see `JobLane`.
+    report : callable
+        Shows a `Message` to the user at once.
+    """
+
+    def __init__(
+        self, scopes: ScopeSource, launch: Launch, report: Callable[[Message], None]
+    ) -> None:
+        self.model = SessionModel()
+        self._scopes = scopes
+        self._report = report
+        self._lane = JobLane(launch, self._set_busy)
+        self._scope: ScopePort | None = None
+        self._started_with: tuple[str, dict[str, Any]] | None = None
+        self._watch: EngineWatch | None = None
+        self._recording_since_s = 0.0
+        self._recording_confirmed = False
+        self._closed = False
+
+    # what there is
+
+    @property
+    def scope(self) -> ScopePort | None:
+        """The engine's facade, None without an engine."""
+        return self._scope
+
+    @property
+    def overlay(self) -> Overlay | None:
+        """Newest positions and trails."""
+        return None if self._watch is None else self._watch.overlay
+
+    # the engine
+
+    def start_live(self) -> None:
+        """Start the chosen camera, and its engine if need be; then `model.live` is True."""
+        wanted = (self.model.camera_id, dict(self.model.options))
+        self._submit("Starting the camera", lambda: self._start_work(wanted), self._entered_live)
+
+    def stop_live(self) -> None:
+        """Stop to show frames; the camera stops too unless a recording needs it."""
+        self.model.live = False
+        scope = self._scope
+        if scope is not None and self.model.recording is None:
+            self._submit("Stopping the camera", scope.stop_live, lambda _: None)
+
+    def attach(self, engine_id: str) -> None:
+        """Attach to a running engine and show its frames."""
+
+        def work() -> ScopePort:
+            scope = self._scopes.attach(engine_id)
+            if self._closed:
+                scope.detach()
+            return scope
+
+        def done(scope: ScopePort) -> None:
+            self._let_go()
+            self._adopt(scope, None)
+            self._submit(
+                "Reading the engine's state",
+                lambda: (scope.status(), tuple(scope.beads), tuple(scope.camera_properties())),
+                self._entered_attached,
+            )
+
+        self._submit("Attaching to the running engine", work, done)
+
+    def look_for_engines(self) -> None:
+        """Fill `model.engines` with the engines that run on this machine."""
+        self._submit(
+            "Looking for running engines",
+            self._scopes.running,
+            lambda engines: setattr(self.model, "engines", tuple(engines)),
+        )
+
+    def close(self) -> None:
+        """Let go of the engine, which goes on; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._lane.close()
+        self.model.live = False
+        self._let_go()
+
+    # commands
+
+    def on_scope(
+        self,
+        label: str,
+        work: Callable[[ScopePort], T],
+        done: Callable[[T], None] | None = None,
+        undo: Callable[[], None] | None = None,
+    ) -> None:
+        """Run ``work(scope)`` as a job and give its value to `done`; call `undo` if it fails."""
+
+        def run() -> T:
+            if self._scope is None:
+                raise StateError("the camera is not running", "press Live first")
+            return work(self._scope)
+
+        self._submit(label, run, done or (lambda _: None), undo)
+
+    def set_beads(self, beads: tuple[Bead, ...]) -> None:
+        """Track `beads`; without an engine they are kept for the next start."""
+        if self._scope is None:
+            self._took_beads(beads)
+            return
+        self.on_scope(
+            "Setting beads", lambda scope: scope.set_beads(beads), lambda _: self._took_beads(beads)
+        )
+
+    def took_beads(self, beads: tuple[Bead, ...]) -> None:
+        """Take over beads that the engine already tracks."""
+        self._took_beads(beads)
+
+    def started_recording(self, path: Path) -> None:
+        """Take over a recording that has just begun."""
+        self._recording_since_s = time.monotonic()
+        self._recording_confirmed = False
+        self.model.recorded_s = 0.0
+        self.model.recording = Path(path)
+
+    def stopped_recording(self, path: Path | None) -> None:
+        """Take over that the recording has ended."""
+        self.model.last_recording = Path(path) if path is not None else self.model.recording
+        self.model.recording = None
+
+    def say(self, message: Message) -> None:
+        """Keep `message` and show it."""
+        self.model.messages = (*self.model.messages, message)[-MAX_MESSAGES:]
+        self._report(message)
+
+    def fail(self, error: BaseException, traceback_text: str = "", doing: str = "") -> None:
+        """Keep and show an error."""
+        self.say(message_of_error(error, traceback_text, doing))
+        self._resend("beads")
+
+    def clear_messages(self) -> None:
+        """Forget all messages."""
+        self.model.messages = ()
+
+    # the clock
+
+    def tick(self) -> None:
+        """Take over what the watch has seen; called by the view's timer."""
+        watch = self._watch
+        if watch is None:
+            return
+        if watch.gone is not None:
+            self._lost(watch.gone)
+            return
+        for event in watch.take_events():
+            self._take_event(event)
+        if watch.status is not None and watch.status is not self.model.status:
+            self._take_status(watch.status)
+        age_s = watch.answer_age_s
+        self.model.answer_age_s = 0.0 if age_s < SILENT_AFTER_S else float(round(age_s))
+
+    # inside
+
+    def _submit(
+        self,
+        label: str,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        undo: Callable[[], None] | None = None,
+    ) -> None:
+        def failed(outcome: Outcome) -> None:
+            if undo is not None:
+                undo()
+            if self.model.phase is Phase.STARTING:
+                self.model.phase = Phase.NONE if self._scope is None else Phase.READY
+            if outcome.error is not None:
+                self.fail(outcome.error, outcome.traceback, label)
+            self._resend("live")
+
+        self._lane.submit(Job(label, work, done, failed, quick=label.startswith(_QUICK)))
+
+    def _set_busy(self, label: str) -> None:
+        self.model.busy = label
+        if label == "Starting the camera" and self._scope is None:
+            self.model.phase = Phase.STARTING
+
+    def _start_work(self, wanted: tuple[str, dict[str, Any]]) -> tuple[ScopePort, Any]:
+        scope = self._scope
+        if scope is not None and self._started_with not in (None, wanted):
+            if self.model.recording is not None:
+                raise StateError(
+                    "the camera cannot be changed while recording", "stop the recording first"
+                )
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
+            self._scope = None
+            scope.stop()
+            scope = None
+        if scope is not None:
+            scope.start_live()
+            return scope, tuple(scope.camera_properties())
+        scope = self._scopes.create(*wanted)
+        scope.start()
+        try:
+            self._set_up(scope)
+            self._started_with = wanted
+            return scope, tuple(scope.camera_properties())
+        except BeadscopeError:
+            scope.stop()
+            raise
+
+    def _set_up(self, scope: ScopePort) -> None:
+        """Bring a fresh engine to what the model says; runs on a job's thread."""
+        if self._closed:
+            scope.detach()
+            return
+        calibration = self.model.calibration
+        scope.set_calibration(calibration.nm_per_px, calibration.zlut or None)
+        scope.start_live()
+        shape = format_of(scope.status()).shape
+        beads = tuple(bead for bead in self.model.beads if bead.roi.inside(shape))
+        if beads:
+            scope.set_beads(beads)
+
+    def _entered_live(self, value: tuple[ScopePort, Any]) -> None:
+        scope, properties = value
+        if scope is not self._scope:
+            self._let_go()
+            self._adopt(scope, self._started_with)
+            self._took_beads(tuple(scope.beads))
+        self.model.properties = properties
+        self.model.phase = Phase.READY
+        self.model.live = True
+
+    def _entered_attached(self, value: tuple[Any, tuple[Bead, ...], tuple[Any, ...]]) -> None:
+        status, beads, self.model.properties = value
+        self._took_beads(beads)
+        self._take_status(status)
+        self.model.phase = Phase.READY
+        self.model.live = bool(getattr(status, "streaming", True))
+
+    def _adopt(self, scope: ScopePort, started_with: tuple[str, dict[str, Any]] | None) -> None:
+        self._scope = scope
+        self._started_with = started_with
+        self.model.status = None
+        self._watch = EngineWatch(scope)
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._scope is not None:
+            self._scope.detach()
+            self._scope = None
+
+    def _lost(self, error: Exception) -> None:
+        self._let_go()
+        self._started_with = None
+        self.model.live = False
+        self.model.recording = None
+        self.model.phase = Phase.LOST
+        self.model.status = None
+        self.fail(error, doing="Talking to the engine")
+
+    def _took_beads(self, beads: tuple[Bead, ...]) -> None:
+        if self._watch is not None:
+            self._watch.keep(frozenset(bead.bead for bead in beads))
+        self.model.beads = tuple(beads)
+        self.model.selected = self.model.selected & {bead.bead for bead in beads}
+
+    def _take_event(self, event: Any) -> None:
+        message = message_of_event(event)
+        if message is not None:
+            self.say(message)
+        match event:
+            case events.BeadsChanged(beads=beads):
+                self._took_beads(tuple(beads))
+            case events.CalibrationChanged(calibration=calibration):
+                self.model.calibration = calibration
+            case events.FramesDropped():
+                self.model.drop_reason = "ring full: disk or trackers too slow"
+            case events.LiveChanged(streaming=False) if self.model.recording is None:
+                self.model.live = False
+            case events.AcquisitionChanged(on=False) if self.model.recording is not None:
+                self.stopped_recording(self.model.recording)
+
+    def _take_status(self, status: Any) -> None:
+        self.model.status = status
+        recording = Path(status.recording) if status.recording else None
+        # A status may be older than the command that has just changed what it tells.
+        if "recording" not in self.model.busy:
+            self._compare_recording(recording, status)
+        if self.model.recording is not None:
+            self.model.recorded_s = round(time.monotonic() - self._recording_since_s, 1)
+
+    def _compare_recording(self, recording: Path | None, status: Any) -> None:
+        known = self.model.recording
+        if recording is not None and recording == known:
+            self._recording_confirmed = True
+        elif recording is not None and known is None and recording != self.model.last_recording:
+            self.started_recording(recording)
+            if status.fps:
+                self._recording_since_s -= status.recorded_frames / status.fps
+        elif recording is None and known is not None and self._recording_confirmed:
+            self.stopped_recording(known)
+
+    def _resend(self, name: str) -> None:
+        """Emit a field's signal although it is unchanged, so that views fall back to it."""
+        getattr(self.model.events, name).emit(getattr(self.model, name))

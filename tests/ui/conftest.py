@@ -1,0 +1,75 @@
+"""Fixtures of the UI tests: a shown viewer, sessions on fake engines, a drawing workaround."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vispy.gloo.glir
+
+from napari_beadscope.ui.host import SessionHost, host_of
+from napari_beadscope.ui.jobs import launch_inline
+from napari_beadscope.ui.model import Message
+from napari_beadscope.ui.session import Session
+
+
+def _load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+fake_scope = _load("fake_scope")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keep_gl_programs() -> Iterator[None]:
+    """Mesa 22.3 crashes when a program is deleted and the canvas draws again."""
+    delete = vispy.gloo.glir.GlirProgram.delete
+    vispy.gloo.glir.GlirProgram.delete = lambda self: None
+    yield
+    vispy.gloo.glir.GlirProgram.delete = delete
+
+
+@pytest.fixture
+def scopes() -> Any:
+    """A source of fake scopes."""
+    return fake_scope.FakeScopes()
+
+
+@pytest.fixture
+def said() -> list[Message]:
+    """What a session reported."""
+    return []
+
+
+@pytest.fixture
+def session(scopes: Any, said: list[Message]) -> Iterator[Session]:
+    """A session without Qt whose jobs run at once."""
+    made = Session(scopes, launch_inline, said.append)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def host(make_napari_viewer: Callable[..., Any], scopes: Any) -> Iterator[SessionHost]:
+    """The host of a viewer that is not shown, on fake engines, with jobs that run at once."""
+    made = host_of(make_napari_viewer(), scopes, launch_inline)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shown_host(make_napari_viewer: Callable[..., Any], scopes: Any) -> Iterator[SessionHost]:
+    """The host of a viewer on the screen, on fake engines, with jobs in threads."""
+    made = host_of(make_napari_viewer(show=True), scopes)
+    yield made
+    made.close()

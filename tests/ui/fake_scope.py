@@ -1,0 +1,229 @@
+"""A `Scope` without processes: same methods, numpy frames, everything in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_beadscope.core import messages
+from napari_beadscope.core.errors import InputError, StateError
+from napari_beadscope.core.types import TRACK_ROW, Bead, FrameStamp, Roi
+from napari_beadscope.devices.camera import Property
+
+
+@dataclass(frozen=True)
+class FakeEngine:
+    engine_id: str = "e1"
+    camera: str = "simulated"
+    pid: int = 4711
+    recording: str = ""
+
+
+class FakeScope:
+    """Frames of noise with a number in them; beads on a grid; `fps` frames per second."""
+
+    def __init__(self, camera_id: str = "simulated", options: dict[str, Any] | None = None) -> None:
+        options = options or {}
+        self.camera_id = camera_id
+        self.shape = (int(options.get("height_px", 512)), int(options.get("width_px", 512)))
+        self.dtype = str(options.get("dtype", "uint8"))
+        self.fps = float(options.get("fps", 100.0))
+        self.calls: list[str] = []
+        self.beads: tuple[Bead, ...] = ()
+        self.calibration: tuple[float | None, str | None] = (None, None)
+        self.exposure_ms = 2.0
+        self.streaming = False
+        self.recording = ""
+        self.dropped = 0
+        self.backlog = 0
+        self.fail_with: dict[str, Exception] = {}
+        self._callback: Callable[[Any], None] | None = None
+        self._start = time.monotonic()
+        self._recording_frame = 0
+        self._frame_sent = -1
+        self._rng = np.random.default_rng(1)
+        top = np.iinfo(self.dtype).max
+        self._pool = [
+            self._rng.integers(top // 3, top // 2, self.shape).astype(self.dtype) for _ in range(4)
+        ]
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.fail_with:
+            raise self.fail_with[name]
+
+    def emit(self, event: Any) -> None:
+        assert self._callback is not None
+        self._callback(event)
+
+    @property
+    def frame(self) -> int:
+        return int((time.monotonic() - self._start) * self.fps)
+
+    def start(self) -> FakeScope:
+        self._called("start")
+        return self
+
+    def stop(self) -> None:
+        self._called("stop")
+        self.streaming = False
+
+    def detach(self) -> None:
+        self._called("detach")
+
+    def start_live(self) -> None:
+        self._called("start_live")
+        self.streaming = True
+
+    def stop_live(self) -> None:
+        self._called("stop_live")
+        self.streaming = False
+
+    def copy_latest_into(self, buffer: np.ndarray) -> FrameStamp | None:
+        if "copy_latest_into" in self.fail_with:
+            raise self.fail_with["copy_latest_into"]
+        if not self.streaming:
+            return None
+        number = self.frame
+        buffer[:] = self._pool[number % len(self._pool)]
+        return FrameStamp(number, time.monotonic_ns())
+
+    def tracks(self, since_seq: int = -1) -> np.ndarray:
+        newest = self.frame
+        first = max(since_seq + 1, newest - 200)
+        frames = np.arange(first, newest + 1)
+        if not self.streaming or not self.beads or not len(frames):
+            return np.zeros(0, TRACK_ROW)
+        rows = np.zeros(len(frames) * len(self.beads), TRACK_ROW)
+        rows["frame"] = rows["seq"] = np.repeat(frames, len(self.beads))
+        rows["time_ns"] = rows["frame"] * int(1e9 / self.fps)
+        rows["bead"] = np.tile([bead.bead for bead in self.beads], len(frames))
+        centres = np.array([bead.roi.centre_px for bead in self.beads])
+        wiggle = self._rng.normal(0, 0.3, (len(rows), 2))
+        rows["y_px"], rows["x_px"] = (np.tile(centres, (len(frames), 1)) + wiggle).T
+        rows["z_nm"] = np.nan
+        rows["quality"] = 1.0
+        return rows
+
+    def status(self) -> messages.Status:
+        self._called("status")
+        on = self.streaming
+        frames = self.frame
+        return messages.Status(
+            phase="streaming" if on else "idle",
+            streaming=on,
+            camera_id=self.camera_id,
+            can_wait=False,
+            height_px=self.shape[0],
+            width_px=self.shape[1],
+            dtype=self.dtype,
+            nominal_fps=self.fps,
+            fps=self.fps if on else 0.0,
+            frames=frames,
+            dropped=self.dropped,
+            backlog=self.backlog,
+            tracked_fps=self.fps if on and self.beads else 0.0,
+            rows=frames * len(self.beads),
+            pool="RUNNING" if self.beads else "READY",
+            pool_busy=0,
+            recording=self.recording,
+            mode="track+full" if self.recording else "",
+            recorded_frames=frames - self._recording_frame if self.recording else 0,
+            recorded_s=0.0,
+            disk_left_bytes=250_000_000_000,
+            write_bytes_per_s=0.0,
+            workers=(
+                messages.WorkerStatus("camera", 101, "RUNNING", True, 0, 0.1),
+                messages.WorkerStatus("tracker-0", 102, "RUNNING", True, 1, 0.1),
+                messages.WorkerStatus("recorder", 103, "READY", False, 0, 5.0),
+            ),
+        )
+
+    def find_beads(
+        self, max_beads: int | None = None, size_px: int | None = None
+    ) -> tuple[Bead, ...]:
+        self._called("find_beads")
+        size = size_px or 48
+        places = [(y, x) for y in range(40, 220, 60) for x in range(40, 220, 60)][:max_beads]
+        self.beads = tuple(Bead(i, Roi.around(y, x, size)) for i, (y, x) in enumerate(places))
+        return self.beads
+
+    def set_beads(self, beads: Sequence[Bead]) -> None:
+        self._called("set_beads")
+        for bead in beads:
+            if not bead.roi.inside(self.shape):
+                raise InputError(
+                    f"the ROI of bead {bead.bead} leaves the frame", "move it or make it smaller"
+                )
+        self.beads = tuple(beads)
+
+    def set_calibration(self, nm_per_px: float | None = None, zlut: str | None = None) -> None:
+        self._called("set_calibration")
+        if zlut and not Path(zlut).is_file():
+            raise InputError(f"no Z-LUT at {zlut}", "check the path")
+        self.calibration = (nm_per_px, zlut)
+
+    def start_recording(
+        self, folder: str | Path, mode: str, *, seconds: float | None = None, name: str = ""
+    ) -> Path:
+        self._called("start_recording")
+        if not self.streaming:
+            raise StateError("the camera is not running", "start live")
+        self._recording_frame = self.frame
+        self.recording = str(Path(folder) / f"20261121_{name}")
+        return Path(self.recording)
+
+    def stop_recording(self) -> Path:
+        self._called("stop_recording")
+        path, self.recording = self.recording, ""
+        return Path(path)
+
+    def camera_properties(self) -> tuple[Property, ...]:
+        return (
+            Property("exposure_ms", "ms", "float", 0.1, 10.0, (), self.exposure_ms),
+            Property("fps", "1/s", "float", 1.0, 500.0, (), self.fps),
+        )
+
+    def set_camera(self, **values: Any) -> None:
+        self._called("set_camera")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def on_event(self, callback: Callable[[Any], None]) -> Callable[[], None]:
+        self._callback = callback
+        return lambda: setattr(self, "_callback", None)
+
+
+class FakeScopes:
+    """A source of fake scopes that remembers them."""
+
+    def __init__(self, engines: Sequence[FakeEngine] = ()) -> None:
+        self.made: list[FakeScope] = []
+        self.engines = tuple(engines)
+        self.fail_with: dict[str, Exception] = {}
+
+    @property
+    def last(self) -> FakeScope:
+        return self.made[-1]
+
+    def create(self, camera_id: str, options: dict[str, Any]) -> FakeScope:
+        scope = FakeScope(camera_id, options)
+        scope.fail_with.update(self.fail_with)
+        self.made.append(scope)
+        return scope
+
+    def attach(self, engine_id: str) -> FakeScope:
+        scope = FakeScope()
+        scope.streaming = True
+        scope.recording = next(e.recording for e in self.engines if e.engine_id == engine_id)
+        scope.find_beads(4)
+        self.made.append(scope)
+        return scope
+
+    def running(self) -> Sequence[FakeEngine]:
+        return self.engines
