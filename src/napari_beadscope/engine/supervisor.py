@@ -19,7 +19,7 @@ import msgspec
 
 from napari_beadscope.core import session
 from napari_beadscope.core.errors import RingError
-from napari_beadscope.core.messages import Log, Shared, StatusChanged, Stream
+from napari_beadscope.core.messages import Log, Shared, StatusChanged, Stopping, Stream
 from napari_beadscope.core.orders import Arm, Crashed, KnowMotors, Ready
 from napari_beadscope.core.session_state import (
     Answer,
@@ -121,6 +121,13 @@ class Supervisor:
         if self._ring is not None:
             self._ring.close()
         self._owner.close()
+
+    def abandon(self, error: Exception) -> None:
+        """Tell the front ends, and leave the workers to end what they do and to clean up."""
+        what = f"the engine's supervisor failed ({type(error).__name__}: {error})"
+        log = log_folder() / f"{self.session}-supervisor.log"
+        self._callers.publish(Stopping("a fault", "EngineError", what, f"see {log}"))
+        self._callers.close()
 
     def _handle(self, stimulus: Stimulus) -> None:
         match stimulus:
@@ -268,11 +275,11 @@ def main() -> int:
         sys.stdout.buffer.write(msgspec.json.encode(supervisor.info) + b"\n")
         sys.stdout.buffer.flush()
         supervisor.run()
-    except BaseException:
+    except Exception as error:
         _LOG.exception("the supervisor failed")
+        supervisor.abandon(error)
         raise
-    finally:
-        supervisor.close()
+    supervisor.close()
     return 0
 
 
