@@ -13,27 +13,31 @@ import pytest
 from napari_beadscope.testing import leaks
 
 REPO = Path(__file__).parents[1]
-_SESSION_FOLDER = pytest.StashKey[Path]()
+_FOLDERS = pytest.StashKey[list[Path]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Point every user folder at a fresh one, before anything is imported or started.
 
-    A short path: socket names must fit into 107 bytes.
+    Short paths: socket names must fit into 107 bytes.
     """
     folder = Path(tempfile.mkdtemp(prefix="bs-"))
-    config.stash[_SESSION_FOLDER] = folder
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    segments = Path(tempfile.mkdtemp(prefix="bs-", dir=memory))
+    config.stash[_FOLDERS] = [folder, segments]
     for name in ("config", "run"):
         (folder / name).mkdir(mode=0o700)
     os.environ["BEADSCOPE_CONFIG_DIR"] = str(folder / "config")
     os.environ["BEADSCOPE_RUNTIME_DIR"] = str(folder / "run")
+    os.environ["BEADSCOPE_SEGMENT_DIR"] = str(segments)
     os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # doubles napari's start
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove this session's folders."""
-    shutil.rmtree(config.stash[_SESSION_FOLDER], ignore_errors=True)
+    for folder in config.stash[_FOLDERS]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

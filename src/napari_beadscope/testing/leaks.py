@@ -1,7 +1,8 @@
 """What a piece of work has left behind: shared segments, processes, threads.
 
 Owns the look before and the look after. Knows nothing of pytest, nor of the engine beyond the
-runtime folder that its processes inherit.
+runtime folder that its processes inherit. Give work that is watched a segment folder of its own
+(``BEADSCOPE_SEGMENT_DIR``), or other engines' segments count as left behind.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -30,8 +30,7 @@ class Holdings:
     Attributes
     ----------
     segments : frozenset of str
-        Names of shared memory segments, less those that an unrelated process has mapped (another
-        engine on this machine; seen on Linux only).
+        Names of the shared memory segments in the segment folder.
     processes : dict of int to str
         Process ID and command line of each descendant, and of each process that inherited this
         one's runtime folder and has since lost its parent.
@@ -64,8 +63,7 @@ class Holdings:
 
 def look() -> Holdings:
     """Take stock of segments, processes and threads now."""
-    processes = _processes()
-    return Holdings(_segments({os.getpid(), *processes}), processes, _threads())
+    return Holdings(frozenset(segment_names()), _processes(), _threads())
 
 
 def left_behind(
@@ -116,22 +114,6 @@ def remove_segments(before: Holdings) -> None:
     """Remove every shared segment that is there now and was not there `before`."""
     for name in look().segments - before.segments:
         Segment.unlink(name)
-
-
-def _segments(family: set[int]) -> frozenset[str]:
-    names = segment_names()
-    if not names:
-        return frozenset()
-    strangers = [path for path in Path("/proc").glob("[0-9]*") if int(path.name) not in family]
-    mapped = "".join(_text(path / "maps") for path in strangers)
-    return frozenset(name for name in names if f"-{name}\n" not in mapped)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""  # the process has ended, or is another user's
 
 
 def _processes() -> dict[int, str]:
