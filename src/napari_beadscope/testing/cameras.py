@@ -189,8 +189,8 @@ class CameraContract:
             with pytest.raises(DeviceError):
                 camera.set("no such property", 1)
             for item in camera.properties():
-                outside = _outside(item.minimum, item.maximum)
-                for bad in ("nonsense", *outside):
+                nonsense: tuple[float | str, ...] = _outside(item.minimum, item.maximum)
+                for bad in ("nonsense", *nonsense):
                     with pytest.raises(DeviceError, match=item.name):
                         camera.set(item.name, bad)
                 assert camera.get(item.name) == item.value

@@ -130,7 +130,7 @@ class TiffFrames(ClosingSource):
             page = self._series.pages[index]
             if page is None:
                 raise ValueError("the page is missing")
-            image = page.asarray().reshape(self._planes_shape)
+            image = _decode(page).reshape(self._planes_shape)
         except (tifffile.TiffFileError, ValueError, OSError, RuntimeError, IndexError) as error:
             raise DeviceError(
                 f"frame {index} of {self.name} cannot be decoded ({error})", "copy the file again"
@@ -141,6 +141,18 @@ class TiffFrames(ClosingSource):
         """Close the file."""
         self._map = None
         self._file.close()
+
+
+def _decode(page: Any) -> np.ndarray:
+    """Return a page's pixels; of an OME-TIFF over several files the others are closed."""
+    handle = page.parent.filehandle
+    if not handle.closed:
+        return np.asarray(page.asarray())
+    handle.open()
+    try:
+        return np.asarray(page.asarray())
+    finally:
+        handle.close()
 
 
 def _rate(file: Any) -> float | None:

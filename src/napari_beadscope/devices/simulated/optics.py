@@ -146,10 +146,11 @@ def radial_table(options: SimulatedOptions) -> RadialTable:
     field = scattered_field(options, z_nm, r_nm)
     contrast = 2 * field.real + np.square(field.real) + np.square(field.imag)
     fade = np.clip((1 - r_nm / r_nm[-1]) * 4, 0, 1)
-    contrast *= (fade * fade * (3 - 2 * fade)).astype(np.float32)
+    fade = (fade * fade * (3 - 2 * fade)).astype(np.float32)
+    contrast *= fade
     if options.illumination_na > 0:
-        contrast = _blur(options, contrast, z_nm, r_nm)
-    contrast[:, -1] = 0
+        # the blur needs a smooth end, and carries what is before it beyond
+        contrast = _blur(options, contrast, z_nm, r_nm) * fade
     visible = np.abs(contrast) > FAINT
     last = len(r_nm) - 1 - np.argmax(visible[:, ::-1], axis=1)
     support = np.where(visible.any(axis=1), last, 0)
