@@ -1,13 +1,17 @@
-"""What is built carries the plugin manifest: wheel, sdist, wheel from the sdist, editable."""
+"""What is built carries the plugin manifest, however it is installed; what it asks for is used."""
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,11 @@ from napari_beadscope import __version__
 
 REPO = Path(__file__).parents[1]
 PACKED = "napari_beadscope/napari.yaml"
+
+#: Asked for, though only others import it: tifffile decodes compressed files with it.
+INDIRECT = {"imagecodecs"}
+#: Imported, where present, by code that an extra is for.
+OF_EXTRAS = {"cupy", "pytest"}
 
 #: Runs in the fresh environment: where npe2 finds the manifest, and what it says.
 FIND = """
@@ -92,3 +101,23 @@ def test_npe2_finds_the_manifest_of_an_editable_install(fresh_python: Path, tmp_
     where, what = _run(fresh_python, "-c", FIND, cwd=tmp_path).splitlines()
     assert Path(where).is_relative_to(REPO / "src")
     assert what == f"napari-beadscope BeadScope {__version__}"
+
+
+def _distributions() -> set[str]:
+    """Names of the distributions that the package imports, anywhere in its modules."""
+    modules = set()
+    for path in (REPO / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    modules -= {*sys.stdlib_module_names, *OF_EXTRAS, "napari_beadscope"}
+    known = packages_distributions()
+    return {known[module][0].lower().replace("_", "-") for module in modules}
+
+
+def test_dependencies_are_what_is_imported() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
+    assert asked - INDIRECT == _distributions()
