@@ -25,7 +25,7 @@ SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 SATURATED_FLOAT = 0.10  # the same where full scale is a guess: ties of the highest value
 NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / size: nothing there
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
-POOR_CORRELATION = 0.7  # best match with the Z-LUT, below: another kind of bead
+POOR_CORRELATION = 0.85  # best match with the Z-LUT, below: another kind of bead
 
 
 @compiled
@@ -170,7 +170,8 @@ def _bins_of_row(dy2, dx, bins, at):  # type: ignore[no-untyped-def]
         across = np.float32(j) + dx_single
         r = math.sqrt(across * across + dy2_single)
         b = np.int32(r + np.float32(0.5))
-        close += abs(r - np.float32(b)) > np.float32(0.4998)
+        if abs(r - np.float32(b)) > np.float32(0.4998):
+            close += 1
         at[j] = min(b, most) * 4 + (np.int32(j) & np.int32(3))
     if close:
         for j in range(at.size):
@@ -288,7 +289,7 @@ def run_rois(  # type: ignore[no-untyped-def]
             continue
         explained = _profile(pix, size, x[i], y[i], median[i], sums, counts, at, profile)
         quality[i] = explained
-        if explained < NOISE_EXPLAINED + NOISE_PER_PX / size:
+        if not explained >= NOISE_EXPLAINED + NOISE_PER_PX / size:
             reason[i] = EMPTY
             x[i] = y[i] = z[i] = np.nan
             profiles[i, :] = np.nan

@@ -16,6 +16,7 @@ UINT8, UINT16, FLOAT32, FLOAT64 = range(4)
 OK, EMPTY, SATURATED, CLIPPED, NOT_FINITE = range(5)
 
 SATURATED_HOPELESS = 0.40  # of pixels at full scale: the row is NaN
+SMALLEST_SPAN, LARGEST_SPAN = 1e-100, 1e100  # of values, so that squares stay numbers
 BINS = 512  # of the histogram behind the median
 
 
@@ -161,8 +162,10 @@ def _screen(pix, size, kind, low, high, finite):  # type: ignore[no-untyped-def]
     share = _at_full_scale(pix, high, kind)
     if share > SATURATED_HOPELESS and (kind < FLOAT32 or low < high):
         return SATURATED, share
-    if low == high:
+    if not high - low > SMALLEST_SPAN:
         return EMPTY, share
+    if not high - low < LARGEST_SPAN:
+        return NOT_FINITE, share
     if _is_padded(pix, size, low, high):
         return CLIPPED, share
     return OK, share

@@ -10,7 +10,7 @@ Pearson correlation with the best plane when a Z-LUT is given.
 variance: noise), CLIPPED (outermost lines filled with 0 or full scale), OUT_OF_RANGE (no centre
 inside the ROI). Position kept, in doubt: SATURATED (over 2 % at full scale), OUT_OF_RANGE (rings
 explain under 35 %: as a rule the centre is wrong). Only z NaN: POOR_MATCH (correlation under
-0.7), Z_OUT_OF_RANGE (best match in the outer planes).
+0.85), Z_OUT_OF_RANGE (best match in the outer planes).
 
 The limits were set on simulated beads of 16 to 128 px: true centres explain over 80 % at usual
 noise and about 50 % when noise equals contrast, wrong ones (bead outside the capture range) at
@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.tracking.result import TrackResult
+from napari_beadscope.tracking.stack import check_stack
 from napari_beadscope.tracking.zlut import ZLut
 
 
@@ -54,10 +55,13 @@ class Screened:
 
 
 def screen(stack: np.ndarray) -> Screened:
-    """Look at the pixels of ``(n, y, x)``; rows with a reason need not be tracked."""
+    """Look at the pixels of ``(n, y, x)``; rows with a reason need not be tracked.
+
+    Raises `InputError` for a stack that `check_stack` refuses.
+    """
     from napari_beadscope.tracking import screening
 
-    pixels = np.ascontiguousarray(stack)
+    pixels = np.ascontiguousarray(check_stack(stack))
     n, size = len(pixels), pixels.shape[1]
     raw = pixels.reshape(n, size * size).view(np.uint8)
     raw.flags.writeable = False
