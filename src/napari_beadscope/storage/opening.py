@@ -84,6 +84,11 @@ def check_folder(folder: Path) -> None:
         raise StorageError(
             f"cannot make the folder {folder} ({error.strerror})", "choose another folder"
         ) from error
+    refuse_recording(folder)
+
+
+def refuse_recording(folder: Path) -> None:
+    """Raise `StorageError` if `folder` holds any file that a new recording would have."""
     for pattern in (
         MANIFEST_NAME,
         FRAMES_NAME,

@@ -1,0 +1,102 @@
+"""`beadscope cameras` and `beadscope info`: what there is on this machine.
+
+Must not start or change anything.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from napari_beadscope.cli.engines import engine_rows, engines_data
+from napari_beadscope.cli.output import Output, table
+
+_PACKAGES = (
+    "numpy", "numba", "magtrack", "cupy-cuda12x", "tifffile", "av", "napari", "PyQt6", "PySide6",
+)  # fmt: skip
+
+
+def cameras(output: Output) -> None:
+    """Print every kind of camera."""
+    from napari_beadscope.devices import list_cameras
+
+    found = list_cameras()
+    data = [
+        {"id": one.id, "label": one.label, "available": one.available, "why_not": one.why_not}
+        for one in found
+    ]
+    rows = [
+        (one.id, one.label if one.available else f"{one.label}: not here, {one.why_not}")
+        for one in found
+    ]
+    output.result({"cameras": data}, table(rows))
+
+
+def info(output: Output) -> None:
+    """Print versions, backends, folders, engines and the commands that engines understand."""
+    from napari_beadscope.core.messages import command_names
+    from napari_beadscope.engine.places import log_folder, runtime_folder
+    from napari_beadscope.storage.settings_file import load_settings, settings_path
+    from napari_beadscope.tracking import list_backends
+
+    load_settings()  # a bad settings file is said here, rather than when recording
+    versions = {
+        "napari-beadscope": _version("napari-beadscope"),
+        "python": platform.python_version(),
+    }
+    versions |= {name: _version(name) for name in _PACKAGES}
+    backends = [
+        {"name": one.name, "label": one.label, "available": one.available, "why_not": one.why_not}
+        for one in list_backends()
+    ]
+    settings = settings_path()
+    folders = {
+        "settings": str(settings),
+        "settings_exist": settings.exists(),
+        "config": str(settings.parent),
+        "runtime": str(runtime_folder()),
+        "logs": str(log_folder()),
+    }
+    data = {
+        "versions": versions,
+        "system": platform.platform(),
+        "backends": backends,
+        "folders": folders,
+        "engines": engines_data(),
+        "commands": list(command_names()),
+    }
+    lines = ["Versions"]
+    lines += _indented([(name, text or "not installed") for name, text in versions.items()])
+    lines.append("Tracking backends")
+    lines += _indented(
+        [
+            (str(one["name"]), f"{one['label']}{'' if one['available'] else ': not here'}")
+            + ((str(one["why_not"]),) if one["why_not"] else ("",))
+            for one in backends
+        ]
+    )
+    lines.append("Folders")
+    there = "" if folders["settings_exist"] else " (not there: defaults apply)"
+    lines += _indented(
+        [
+            ("settings", f"{folders['settings']}{there}"),
+            ("runtime", str(folders["runtime"])),
+            ("logs", str(folders["logs"])),
+        ]
+    )
+    lines.append("Running engines")
+    lines += _indented(engine_rows() or [("none",)])
+    lines.append("Commands that engines understand")
+    lines.append("  " + ", ".join(command_names()))
+    output.result(data, lines)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _indented(rows: list[tuple[str, ...]]) -> list[str]:
+    return [f"  {line}" for line in table(rows)]
