@@ -63,7 +63,7 @@ def root(
     """Live microscope control and 3-D bead tracking."""
 
 
-@app.command()
+@app.command(short_help="Run the simulated microscope end to end.")
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
     seconds: Annotated[float, typer.Option(metavar="S", help="How long to record.")] = 6.0,
@@ -82,7 +82,7 @@ def demo(
     demo(DemoRequest(seconds, beads, seed, out, headless or as_json, verbose), Output(as_json))
 
 
-@app.command()
+@app.command(short_help="Record a camera or a replay.")
 def record(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The recording's own new folder.")],
     camera: Annotated[
@@ -122,7 +122,7 @@ def record(
     record(request, Output(as_json))
 
 
-@app.command()
+@app.command(short_help="Track beads in a file or recording.")
 def track(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="TIFF, movie, folder of images, or recording.")
@@ -162,7 +162,7 @@ def cameras(as_json: Json = False, verbose: Verbose = False) -> None:
     cameras(Output(as_json))
 
 
-@app.command()
+@app.command(short_help="Show versions, backends, folders, engines.")
 def info(as_json: Json = False, verbose: Verbose = False) -> None:
     """Show versions, backends, folders, running engines and their commands."""
     from napari_beadscope.cli.look import info
@@ -192,7 +192,7 @@ def stop(
     stop(engine, Output(as_json))
 
 
-@app.command()
+@app.command(short_help="Make a recording that was cut short readable.")
 def recover(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The recording's folder.")],
     as_json: Json = False,

@@ -63,7 +63,8 @@ def _usage(error: Exception, message: str, as_json: bool) -> int:
     """Say what is wrong with the command line itself; typer's own words take a screen."""
     context = getattr(error, "ctx", None)
     name = context.command_path if context is not None else "beadscope"
-    if type(error).__name__ == "NoArgsIsHelpError" or not message.strip():
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        sys.stderr.write(f"{context.get_help()}\n")
         return _REFUSED
     sentence = " ".join(message.split()).rstrip(".")
     return _refuse(f"{sentence}: see {name} --help", "UsageError", as_json, False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from napari_beadscope import __version__
 from napari_beadscope.cli.engines import engine_rows, engines_data
 from napari_beadscope.cli.output import Output, table
 
@@ -40,11 +41,11 @@ def info(output: Output) -> None:
     from napari_beadscope.tracking import list_backends
 
     load_settings()  # a bad settings file is said here, rather than when recording
-    versions = {
-        "napari-beadscope": _version("napari-beadscope"),
+    versions: dict[str, str | None] = {
+        "napari-beadscope": __version__,
         "python": platform.python_version(),
+        **{name: _version(name) for name in _PACKAGES},
     }
-    versions |= {name: _version(name) for name in _PACKAGES}
     backends = [
         {"name": one.name, "label": one.label, "available": one.available, "why_not": one.why_not}
         for one in list_backends()

@@ -43,10 +43,7 @@ class Output:
 
     def result(self, data: dict[str, Any], lines: Sequence[str]) -> None:
         """Print the command's result, in one of its two forms."""
-        if self.as_json:
-            text = json.dumps(plain(data), ensure_ascii=False)
-        else:
-            text = "\n".join(lines)
+        text = json.dumps(plain(data), ensure_ascii=False) if self.as_json else "\n".join(lines)
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 

@@ -5,6 +5,7 @@ Owns the order of steps and what is said meanwhile. Must not know how an engine 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -146,10 +147,8 @@ def run_recording(
         _watch(scope, ended, output, seconds, frames)
         scope.wait_recorded(_FRAME_TIMEOUT_S)
     except Interrupted as signal:
-        try:
+        with contextlib.suppress(StateError):  # it may just have ended by itself
             scope.stop_recording()
-        except StateError:
-            pass  # it ended by itself just then
         return signal
     except EngineError as error:
         if scope.is_started:

@@ -48,8 +48,10 @@ def saved_lines(summary: dict[str, Any]) -> list[str]:
         f"saved in {summary['out']}",
     ]
     for name, what in (("gaps", "not saved"), ("untracked", "not tracked")):
-        for gap in summary[name][:10]:
-            lines.append(f"frames {gap['first']} to {gap['last']} {what}: {gap['cause']}")
+        lines += [
+            f"frames {gap['first']} to {gap['last']} {what}: {gap['cause']}"
+            for gap in summary[name][:10]
+        ]
         if len(summary[name]) > 10:
             lines.append(f"and {len(summary[name]) - 10} more ranges, see recording.yaml")
     return lines
