@@ -24,6 +24,8 @@ from napari_beadscope.tracking.zlut import ZLut
 #: Refinements by multi-line auto-convolution, and the share of lines that each one averages.
 _ITERATIONS = 5
 _LINE_RATIO = 0.1
+#: magtrack needs 24 bytes of scratch per pixel of a call.
+_PIXELS_AT_ONCE = 8_000_000
 _import_lock = Lock()
 
 
@@ -80,9 +82,10 @@ class MagtrackBackend:
         screened = screen(stack)
         result.reason[:] = screened.reason
         rows = np.flatnonzero(screened.reason == Reason.OK)
-        if len(rows):
-            with np.errstate(all="ignore"):
-                self._chain(stack, rows, zlut, result)
+        at_once = max(1, _PIXELS_AT_ONCE // size_px**2)
+        with np.errstate(all="ignore"):
+            for start in range(0, len(rows), at_once):
+                self._chain(stack, rows[start : start + at_once], zlut, result)
         judge(screened, zlut, result)
         return result
 
