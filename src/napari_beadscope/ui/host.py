@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
@@ -16,9 +16,9 @@ from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.core.types import Bead
 from napari_beadscope.ui.jobs import Launch
 from napari_beadscope.ui.live_view import LiveView
-from napari_beadscope.ui.model import Message, Phase, format_of
+from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.overlays import Overlays
-from napari_beadscope.ui.ports import EngineScopes, ScopeSource
+from napari_beadscope.ui.ports import EngineScopes, ScopePort, ScopeSource
 from napari_beadscope.ui.presenters.beads import roi_size_for_click
 from napari_beadscope.ui.qt_jobs import launch_in_thread
 from napari_beadscope.ui.session import Session
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 #: At most 30 screen updates per second.
 TICK_MS = 34
-_SHOW = {"info": show_info, "warning": show_warning, "error": show_error}
 
 
 class SessionHost(QObject):
@@ -52,7 +51,7 @@ class SessionHost(QObject):
     ) -> None:
         super().__init__(QApplication.instance())
         self.viewer = unwrapped(viewer)
-        self.session = Session(scopes or EngineScopes(), launch, _show)
+        self.session = Session(scopes or EngineScopes(), launch, self._show)
         self.live_view = LiveView(self.viewer)
         self.overlays = Overlays(self.viewer, self._beads_edited, self._beads_selected)
         self._windows: list[QMainWindow] = []
@@ -124,11 +123,10 @@ class SessionHost(QObject):
         model = session.model
         if not model.live or session.scope is None or model.status is None:
             return
-        frame_format = format_of(model.status)
         try:
             if not self._begun:
-                self._begin()
-            self.live_view.update(session.scope, frame_format)
+                self._begin(session.scope)
+            self.live_view.update(session.scope)
         except BeadscopeError as error:
             model.live = False
             session.fail(error)
@@ -144,9 +142,9 @@ class SessionHost(QObject):
             self._vertices_number = overlay.vertices_number
             self.overlays.show_trails(overlay.vertices)
 
-    def _begin(self) -> None:
+    def _begin(self, scope: ScopePort) -> None:
         model = self.session.model
-        self.live_view.begin(format_of(model.status))
+        self.live_view.begin(scope.format)
         self.overlays.begin(model.beads, roi_size_for_click(model.beads, model.roi_size_px))
         self._overlay_number = self._vertices_number = -1
         self._begun = True
@@ -171,6 +169,15 @@ class SessionHost(QObject):
     def _beads_selected(self, beads: frozenset[int]) -> None:
         self.session.model.selected = beads
 
+    def _show(self, message: Message) -> None:
+        """Tell the user at once; good news go to the status line only."""
+        if message.severity == "error":
+            show_error(message.text)
+        elif message.severity == "warning":
+            show_warning(message.text)
+        else:
+            self.viewer.status = message.text
+
     def _close_if_hidden(self, window: Any) -> None:
         if not self._closed and not window.isVisible():
             self.close()
@@ -194,7 +201,3 @@ def host_of(
 def unwrapped(viewer: Any) -> Any:
     """Return the viewer behind the proxy that napari hands to plugins."""
     return getattr(viewer, "__wrapped__", viewer)
-
-
-def _show(message: Message) -> None:
-    _SHOW[message.severity](message.text)

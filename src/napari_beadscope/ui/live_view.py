@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_beadscope.core.errors import InputError
 from napari_beadscope.ui.layers import find_layer, mark
 from napari_beadscope.ui.model import ScreenRate
 
@@ -78,16 +79,19 @@ class LiveView:
         self._fresh = True
         self._viewer.reset_view()
 
-    def update(self, scope: ScopePort, frame_format: FrameFormat) -> bool:
+    def update(self, scope: ScopePort) -> bool:
         """Show the newest frame; return whether there was a new one to show."""
         layer = self.layer
         if layer is None or not layer.visible:
             self._count(0.0, shown=False)
             return False
         start_s = time.perf_counter()
-        if frame_format != self._format:
-            self.begin(frame_format)
-        stamp = scope.copy_latest_into(self._buffer)
+        if scope.format != self._format:
+            self.begin(scope.format)
+        try:
+            stamp = scope.copy_latest_into(self._buffer)
+        except InputError:  # the format has changed since; the next update sees it
+            stamp = None
         if stamp is None or stamp.frame == self._last_frame:
             self._count(time.perf_counter() - start_s, shown=False)
             return False

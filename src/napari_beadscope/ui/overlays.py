@@ -110,6 +110,8 @@ class Overlays:
             layer.feature_defaults = {"bead": [-1]}
             if len(beads):
                 layer.size = sizes
+                half = float(sizes.max()) / 2
+                layer.text.translation = np.array([-half, -half])
             layer.current_size = float(size_px)
             layer.refresh_text()
         finally:
@@ -191,7 +193,7 @@ class Overlays:
                 "string": "{bead}",
                 "size": 9,
                 "color": BOX_COLOUR,
-                "anchor": "upper_left",
+                "anchor": "lower_left",
             },
         )
 

@@ -5,14 +5,14 @@ Owns the two protocols and the way to the real thing. Must not know Qt or napari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_beadscope.core.types import Bead, FrameStamp
+    from napari_beadscope.core.types import Bead, Calibration, FrameFormat, FrameStamp
 
 
 class ScopePort(Protocol):
@@ -21,6 +21,21 @@ class ScopePort(Protocol):
     @property
     def beads(self) -> Sequence[Bead]:
         """Beads that are tracked now."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration:
+        """Pixel size and Z-LUT in use."""
+        ...
+
+    @property
+    def format(self) -> FrameFormat:
+        """Size and type of the frames that come now."""
+        ...
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there is an engine behind this."""
         ...
 
     def start(self) -> Any:
@@ -61,16 +76,16 @@ class ScopePort(Protocol):
         """Find beads on the newest frame and track them."""
         ...
 
-    def set_beads(self, beads: Sequence[Bead]) -> Any:
+    def set_beads(self, beads: tuple[Bead, ...]) -> Any:
         """Track these beads."""
         ...
 
     def set_calibration(self, nm_per_px: float | None = None, zlut: str | None = None) -> Any:
-        """Set pixel size and Z-LUT."""
+        """Set pixel size and Z-LUT; None leaves it, '' is no Z-LUT."""
         ...
 
     def start_recording(
-        self, folder: str | Path, mode: str, *, seconds: float | None = None, name: str = ""
+        self, folder: str | Path, mode: str, *, seconds: float = 0.0, name: str = ""
     ) -> Path:
         """Start to record."""
         ...
@@ -79,7 +94,7 @@ class ScopePort(Protocol):
         """Stop to record; the files are closed on return."""
         ...
 
-    def camera_properties(self) -> Sequence[Any]:
+    def camera_properties(self) -> Sequence[Mapping[str, Any]]:
         """Return what can be set on the camera."""
         ...
 
@@ -125,6 +140,6 @@ class EngineScopes:
 
     def running(self) -> Sequence[Any]:
         """Return the engines that run on this machine."""
-        from napari_beadscope.script import list_engines
+        from napari_beadscope.engine import list_engines
 
         return list_engines()

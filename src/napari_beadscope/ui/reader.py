@@ -185,7 +185,13 @@ def _beads(recording: Recording, name: str) -> list[LayerData]:
         "face_color": "transparent",
         "border_color": "#ffd400",
         "border_width": 0.03,
-        "text": {"string": "{bead}", "size": 9, "color": "#ffd400", "anchor": "upper_left"},
+        "text": {
+            "string": "{bead}",
+            "size": 9,
+            "color": "#ffd400",
+            "anchor": "lower_left",
+            "translation": np.full(2, -max(bead.roi.size for bead in beads) / 2),
+        },
         "metadata": _metadata(recording),
     }
     centres = np.array([bead.roi.centre_px for bead in beads])

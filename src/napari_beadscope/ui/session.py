@@ -17,7 +17,7 @@ from napari_beadscope.core.errors import BeadscopeError, StateError
 from napari_beadscope.core.types import Bead
 from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
 from napari_beadscope.ui.messages import message_of_error, message_of_event
-from napari_beadscope.ui.model import Message, Phase, SessionModel, format_of
+from napari_beadscope.ui.model import Message, Phase, SessionModel
 from napari_beadscope.ui.ports import ScopePort, ScopeSource
 from napari_beadscope.ui.watch import EngineWatch, Overlay
 
@@ -249,9 +249,9 @@ class Session:
             scope.detach()
             return
         calibration = self.model.calibration
-        scope.set_calibration(calibration.nm_per_px, calibration.zlut or None)
+        scope.set_calibration(calibration.nm_per_px, calibration.zlut)
         scope.start_live()
-        shape = format_of(scope.status()).shape
+        shape = scope.format.shape
         beads = tuple(bead for bead in self.model.beads if bead.roi.inside(shape))
         if beads:
             scope.set_beads(beads)
@@ -269,9 +269,11 @@ class Session:
     def _entered_attached(self, value: tuple[Any, tuple[Bead, ...], tuple[Any, ...]]) -> None:
         status, beads, self.model.properties = value
         self._took_beads(beads)
+        if self._scope is not None:
+            self.model.calibration = self._scope.calibration
         self._take_status(status)
         self.model.phase = Phase.READY
-        self.model.live = bool(getattr(status, "streaming", True))
+        self.model.live = status.streaming
 
     def _adopt(self, scope: ScopePort, started_with: tuple[str, dict[str, Any]] | None) -> None:
         self._scope = scope

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.errors import BeadscopeError, EngineError
 from napari_beadscope.ui.ports import ScopePort
 from napari_beadscope.ui.trails import Newest, Trails
 
@@ -106,8 +106,7 @@ class EngineWatch:
             now = time.monotonic()
             try:
                 if now >= due_status:
-                    self._status = self._scope.status()
-                    self._answered_s = time.monotonic()
+                    self._ask_status()
                     due_status = now + STATUS_EVERY_S
                 self._read_tracks(with_trails=now >= due_trails)
                 if now >= due_trails:
@@ -117,6 +116,14 @@ class EngineWatch:
                 failures += 1
                 if failures == GONE_AFTER and not self._stop.is_set():
                     self._gone = error
+
+    def _ask_status(self) -> None:
+        if not self._scope.is_started:
+            raise EngineError("the engine has ended", "press Live to start a new one")
+        status = self._scope.status()
+        if status is not self._status:  # the engine sends one several times a second
+            self._status = status
+            self._answered_s = time.monotonic()
 
     def _read_tracks(self, with_trails: bool) -> None:
         rows = self._scope.tracks(self._seq)

@@ -42,4 +42,4 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
     docks[-1].show()
     heights = [dock.sizeHint().height() for dock in docks[:-1]]
     main.resizeDocks(docks[:-1], heights, Qt.Orientation.Vertical)
-    main.resizeDocks(docks[-1:], [130], Qt.Orientation.Vertical)
+    main.resizeDocks(docks[-1:], [150], Qt.Orientation.Vertical)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_beadscope.ui.host import host_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import napari
 
 MARGIN_PX = 6
+SPACING_PX = 4
 
 
 class Dock(QWidget):
@@ -31,6 +32,11 @@ class Dock(QWidget):
         Passed by napari.
     """
 
+    #: The dock is not made lower than its content, nor than this; then it scrolls.
+    min_height_px = 80
+    #: Room that is left over goes below the content.
+    stretches_last = True
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.host = host_of(viewer)
@@ -39,14 +45,16 @@ class Dock(QWidget):
         self._connected: list[tuple[Any, Callable[..., Any]]] = []
         self.body = QVBoxLayout()
         self.body.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
-        self.body.setSpacing(MARGIN_PX)
+        self.body.setSpacing(SPACING_PX)
         content = QWidget()
         content.setLayout(self.body)
-        scroll = _Scroll(content)
+        scroll = _Scroll(content, self.min_height_px)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         self.build()
+        if self.stretches_last:
+            self.body.addStretch(1)
         self.wake()
 
     def build(self) -> None:
@@ -102,8 +110,10 @@ class Dock(QWidget):
 class _Scroll(QScrollArea):
     """Scrolls when the laptop's screen is too low; else as high as its content."""
 
-    def __init__(self, content: QWidget) -> None:
+    def __init__(self, content: QWidget, min_height_px: int) -> None:
         super().__init__()
+        self._min_height_px = min_height_px
+        content.installEventFilter(self)
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -115,6 +125,15 @@ class _Scroll(QScrollArea):
         return QSize(100, 100) if widget is None else widget.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        """Return the content's width and a few lines."""
+        """Return the content's width, and its height up to the dock's limit."""
         widget = self.widget()
-        return QSize(100 if widget is None else widget.minimumSizeHint().width(), 80)
+        if widget is None:
+            return QSize(100, self._min_height_px)
+        height = min(self._min_height_px, widget.sizeHint().height())
+        return QSize(widget.minimumSizeHint().width(), height)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Pass on that the content wants another size."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))

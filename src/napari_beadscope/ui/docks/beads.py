@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QAbstractSpinBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
@@ -23,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.bead_table import BeadTableModel
-from napari_beadscope.ui.docks.parts import PathPicker, form
+from napari_beadscope.ui.docks.parts import PathPicker, form, two_in_a_row
 from napari_beadscope.ui.presenters.beads import MAX_ROI_PX, MIN_ROI_PX, BeadsPresenter
 
 if TYPE_CHECKING:
@@ -32,8 +33,18 @@ if TYPE_CHECKING:
 _ROW_HEIGHT_PX = 20
 
 
+class _LowTable(QTableView):
+    """A table that asks for a few lines only."""
+
+    def sizeHint(self) -> QSize:
+        """Return the size of six lines."""
+        return QSize(240, 6 * _ROW_HEIGHT_PX)
+
+
 class BeadsDock(Dock):
     """Which beads are tracked, and how they are measured."""
+
+    stretches_last = False
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
@@ -77,29 +88,19 @@ class BeadsDock(Dock):
         self.at_most = QSpinBox()
         self.at_most.setRange(0, 2000)
         self.at_most.setSpecialValueText("all")
+        self.at_most.setMinimumWidth(100)
         self.at_most.setPrefix("at most ")
         self.at_most.setToolTip("Take the most bead-like ones, at most this many")
         row = QHBoxLayout()
         row.addWidget(self.find_button, 1)
         row.addWidget(self.at_most)
         self.body.addLayout(row)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(4)
-        keep = self.progress.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
-        self.progress.setSizePolicy(keep)
-        self.body.addWidget(self.progress)
         self.add = QPushButton("Add by click")
         self.add.setCheckable(True)
-        self.add.setToolTip("Click beads in the image to add them; press again when done")
         self.add.toggled.connect(self._adding)
         self.remove = QPushButton("Remove")
-        self.remove.setToolTip("Forget the beads that are selected in the table or the image")
         self.remove.clicked.connect(self.presenter.remove_selected)
         self.clear = QPushButton("Clear")
-        self.clear.setToolTip("Forget all beads")
         self.clear.clicked.connect(self.presenter.clear)
         row = QHBoxLayout()
         for button in (self.add, self.remove, self.clear):
@@ -108,7 +109,7 @@ class BeadsDock(Dock):
 
     def _build_table(self) -> None:
         self.rows = BeadTableModel()
-        self.table = QTableView()
+        self.table = _LowTable()
         self.table.setModel(self.rows)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setAlternatingRowColors(False)
@@ -120,10 +121,18 @@ class BeadsDock(Dock):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         header.setHighlightSections(False)
-        self.table.setMinimumHeight(3 * _ROW_HEIGHT_PX)
+        self.table.setMinimumHeight(4 * _ROW_HEIGHT_PX)
         self.table.selectionModel().selectionChanged.connect(self._selected)
         self.count = QLabel()
-        self.body.addWidget(self.count)
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 0)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.progress.setVisible(False)
+        row = QHBoxLayout()
+        row.addWidget(self.count, 1)
+        row.addWidget(self.progress, 1)
+        self.body.addLayout(row)
         self.body.addWidget(self.table, 1)
 
     def _build_measures(self) -> None:
@@ -140,12 +149,14 @@ class BeadsDock(Dock):
         self.nm_per_px = QDoubleSpinBox()
         self.nm_per_px.setRange(0.1, 10_000)
         self.nm_per_px.setDecimals(2)
-        self.nm_per_px.setSuffix(" nm/px")
+        self.nm_per_px.setSuffix(" nm")
         self.nm_per_px.setKeyboardTracking(False)
-        self.nm_per_px.setToolTip("Size of a camera pixel in the sample")
+        self.nm_per_px.setToolTip("Size of a camera pixel in the sample, nm/px")
         self.nm_per_px.valueChanged.connect(self.presenter.set_nm_per_px)
+        self.nm_per_px.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         for box in (self.roi_size, self.nm_per_px):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
+            box.setMinimumWidth(72)
         self.zlut = PathPicker(
             "file",
             "Choose a Z-LUT",
@@ -155,9 +166,8 @@ class BeadsDock(Dock):
         self.zlut.setToolTip("Look-up table from ring pattern to height (MagTrack's text layout)")
         self.zlut.changed.connect(self.presenter.set_zlut)
         measures = form()
-        measures.addRow("ROI size", self.roi_size)
-        measures.addRow("Pixel size", self.nm_per_px)
-        measures.addRow("Z-LUT file", self.zlut)
+        measures.addRow("ROI", two_in_a_row(self.roi_size, "Pixel", self.nm_per_px))
+        measures.addRow("Z-LUT", self.zlut)
         self.body.addLayout(measures)
 
     def _adding(self, on: bool) -> None:
@@ -171,12 +181,33 @@ class BeadsDock(Dock):
     def _show_busy(self, _: Any = None) -> None:
         model = self.model
         self.progress.setVisible(model.busy == "Finding beads")
-        free = not model.busy and model.recording is None
-        self.find_button.setEnabled(free and model.live)
-        self.find_button.setText("Finding…" if model.busy == "Finding beads" else "Find beads")
-        self.add.setEnabled(model.recording is None and self.host.overlays.boxes is not None)
-        self.remove.setEnabled(free and bool(model.selected))
-        self.clear.setEnabled(free and bool(model.beads))
+        recording, finding = model.recording is not None, model.busy == "Finding beads"
+        self.find_button.setText("Finding…" if finding else "Find beads")
+        _allow(
+            self.find_button,
+            "Find beads on the newest frame and track them instead of the present ones",
+            (recording, "Beads cannot change while recording"),
+            (not model.live, "Press Live first"),
+            (bool(model.busy), f"{model.busy}…"),
+        )
+        _allow(
+            self.add,
+            "Click beads in the image to add them; press again when done",
+            (recording, "Beads cannot change while recording"),
+            (self.host.overlays.boxes is None, "Press Live first"),
+        )
+        _allow(
+            self.remove,
+            "Forget the beads that are selected in the table or the image",
+            (recording, "Beads cannot change while recording"),
+            (not model.selected, "Select beads in the table or the image first"),
+        )
+        _allow(
+            self.clear,
+            "Forget all beads",
+            (recording, "Beads cannot change while recording"),
+            (not model.beads, "There are no beads"),
+        )
 
     def _show_rows(self, _: Any = None) -> None:
         self.rows.show(self.presenter.rows())
@@ -207,3 +238,10 @@ class BeadsDock(Dock):
             box.setValue(value)
             box.blockSignals(False)
         self.zlut.show_path(model.calibration.zlut)
+
+
+def _allow(button: QPushButton, tip: str, *reasons: tuple[bool, str]) -> None:
+    """Enable `button` unless one of `reasons` holds, which is then its tooltip."""
+    against = next((text for holds, text in reasons if holds), "")
+    button.setEnabled(not against)
+    button.setToolTip(against or tip)

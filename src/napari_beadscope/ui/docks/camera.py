@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class CameraDock(Dock):
     """Which camera, with what options; live or not."""
 
+    min_height_px = 210
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
 

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QSpinBox,
-    QToolButton,
     QWidget,
 )
 
@@ -30,12 +30,11 @@ TONES = {"ok": "", "warn": "#d98c00", "bad": "#e5484d"}
 RECORD_RED = "#c62a2f"
 
 
-def toned(label: QLabel, text: str, tone: str, weight: str = "") -> None:
-    """Set a label's text and colour; nothing is done if both are set already."""
+def toned(label: QLabel, text: str, tone: str, style: str = "") -> None:
+    """Set a label's text, colour and further `style`; nothing is done if all are set already."""
     if label.text() != text:
         label.setText(text)
-    colour = f"color: {TONES[tone]};" if TONES[tone] else ""
-    style = colour + (f"font-weight: {weight};" if weight else "")
+    style = (f"color: {TONES[tone]};" if TONES[tone] else "") + style
     if label.styleSheet() != style:
         label.setStyleSheet(style)
 
@@ -46,6 +45,16 @@ def note(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def two_in_a_row(first: QWidget, label: str, second: QWidget) -> QHBoxLayout:
+    """Return a row for a form: an editor, and another one with its own label."""
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    row.addWidget(first, 1)
+    row.addWidget(QLabel(label))
+    row.addWidget(second, 1)
+    return row
 
 
 def form() -> QFormLayout:
@@ -79,8 +88,8 @@ class PathPicker(QWidget):
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(placeholder)
         self.edit.editingFinished.connect(lambda: self.changed.emit(self.edit.text()))
-        self.button = QToolButton()
-        self.button.setText("…")
+        self.button = QPushButton("…")
+        self.button.setFixedWidth(30)
         self.button.setToolTip(title)
         self.button.clicked.connect(self.browse)
         row = QHBoxLayout(self)

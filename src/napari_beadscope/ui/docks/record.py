@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QLineEdit, QPushButton
 
 from napari_beadscope.ui.docks.base import Dock
-from napari_beadscope.ui.docks.parts import RECORD_RED, PathPicker, form, note, toned
+from napari_beadscope.ui.docks.parts import RECORD_RED, PathPicker, form, toned
 from napari_beadscope.ui.presenters.record import MODE_LABELS, RecordPresenter
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 class RecordDock(Dock):
     """Save tracks and video."""
+
+    min_height_px = 400
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
@@ -34,8 +36,7 @@ class RecordDock(Dock):
         self.progress.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.disk = QLabel()
         self.disk.setToolTip("Free space, and how long it lasts at the data rate of this mode")
-        self.hint = note()
-        for label in (self.progress, self.disk, self.hint):
+        for label in (self.progress, self.disk):
             self.body.addWidget(label)
 
     def _build_settings(self) -> None:
@@ -126,13 +127,15 @@ class RecordDock(Dock):
         self.open.setEnabled(not on and model.last_recording is not None)
 
     def _show_numbers(self, _: Any = None) -> None:
-        on = self.model.recording is not None
-        toned(self.progress, self.presenter.progress(), "bad" if on else "ok", "bold" if on else "")
+        on, hint = self.model.recording is not None, self.presenter.hint()
+        if on:
+            toned(self.progress, self.presenter.progress(), "bad", "font-weight: bold;")
+        elif hint:
+            toned(self.progress, hint, "warn")
+        else:
+            toned(self.progress, self.presenter.progress(), "ok")
         self.progress.setToolTip(str(self.model.recording or self.model.last_recording or ""))
         toned(self.disk, self.presenter.disk(), "bad" if self.presenter.disk_is_short() else "ok")
-        hint = "" if on else self.presenter.hint()
-        toned(self.hint, hint, "warn")
-        self.hint.setVisible(bool(hint))
 
     def _open_last(self) -> None:
         path = self.model.last_recording

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QFont, QFontDatabase
+from qtpy.QtGui import QColor, QFontDatabase
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QDialogButtonBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -25,9 +24,11 @@ from qtpy.QtWidgets import (
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.parts import TONES, note, toned
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
-_TILES_PER_ROW = 5
 
 
 class MetricTile(QFrame):
@@ -47,13 +47,8 @@ class MetricTile(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self.label, self.value, self.detail = QLabel(), QLabel(), QLabel()
-        font = QFont(self.value.font())
-        font.setPointSizeF(font.pointSizeF() * 1.5)
-        self.value.setFont(font)
-        small = QFont(self.label.font())
-        small.setPointSizeF(small.pointSizeF() * 0.9)
-        self.detail.setFont(small)
+        self.label, self.value, self.detail = QLabel(), QLabel(), QElidingLabel()
+        self.detail.setMinimumWidth(72)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(0)
@@ -62,10 +57,10 @@ class MetricTile(QFrame):
 
     def show_metric(self, metric: Metric) -> None:
         """Show a metric."""
-        toned(self.label, metric.label, "ok")
-        toned(self.value, f"{metric.value} {metric.unit}", metric.tone)
-        toned(self.detail, metric.detail, metric.tone)
-        self.setToolTip(metric.tip)
+        toned(self.label, metric.label, "ok", "font-weight: bold;")
+        toned(self.value, f"{metric.value} {metric.unit}", metric.tone, "font-size: 16px;")
+        toned(self.detail, metric.detail, metric.tone, "font-size: 11px;")
+        self.setToolTip(metric.tip + (f"\n{metric.detail}" if metric.detail else ""))
 
 
 class StatusDock(Dock):
@@ -77,34 +72,40 @@ class StatusDock(Dock):
     def build(self) -> None:
         """Make the widgets."""
         self.presenter = StatusPresenter(self.session)
-        self.headline = note()
+        self.headline = QElidingLabel()
         self.tiles: dict[str, MetricTile] = {}
         left = QVBoxLayout()
         left.addWidget(self.headline)
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        for place, metric in enumerate(self.presenter.metrics()):
+        tiles = QHBoxLayout()
+        tiles.setSpacing(2)
+        for metric in self.presenter.metrics():
             tile = self.tiles[metric.name] = MetricTile()
-            grid.addWidget(tile, place // _TILES_PER_ROW, place % _TILES_PER_ROW)
-        left.addLayout(grid)
+            tiles.addWidget(tile)
+        left.addLayout(tiles)
         left.addStretch(1)
         self.workers = self._worker_table()
         self.messages = QListWidget()
         self.messages.setToolTip("Double-click a message for its details")
-        self.messages.setWordWrap(False)
-        self.messages.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.messages.setWordWrap(True)
+        self.messages.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.messages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.messages.setMinimumHeight(3 * _ROW_HEIGHT_PX)
         self.messages.itemActivated.connect(self._details)
         self.messages.currentRowChanged.connect(lambda _: self._show_buttons())
-        self.details = QPushButton("Details…")
+        self.details = QPushButton("Details")
         self.details.setToolTip("Whole text and traceback of the chosen message")
         self.details.clicked.connect(lambda: self._details(self.messages.currentItem()))
         self.clear = QPushButton("Clear")
         self.clear.setToolTip("Forget all messages")
         self.clear.clicked.connect(self.presenter.clear_messages)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.messages, "Messages")
+        self.tabs.addTab(self.workers, "Processes")
+        self.tabs.setMinimumWidth(230)
+        self.tabs.setCornerWidget(self._message_buttons())
         columns = QHBoxLayout()
         columns.addLayout(left, 3)
-        columns.addWidget(self.workers, 2)
-        columns.addWidget(self._message_box(), 3)
+        columns.addWidget(self.tabs, 2)
         self.body.addLayout(columns)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
@@ -136,24 +137,17 @@ class StatusDock(Dock):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        table.setMinimumWidth(220)
-        table.setMinimumHeight(4 * _ROW_HEIGHT_PX)
+        table.setMinimumHeight(3 * _ROW_HEIGHT_PX)
         table.setToolTip("Processes of the engine")
         return table
 
-    def _message_box(self) -> QWidget:
+    def _message_buttons(self) -> QWidget:
         box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Messages"))
-        row.addStretch(1)
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
         row.addWidget(self.details)
         row.addWidget(self.clear)
-        column.addLayout(row)
-        column.addWidget(self.messages)
-        self.messages.setMinimumHeight(3 * _ROW_HEIGHT_PX)
         return box
 
     def _show_numbers(self, _: Any = None) -> None:
@@ -162,11 +156,14 @@ class StatusDock(Dock):
 
     def _show_headline(self, _: Any = None) -> None:
         text, tone = self.presenter.headline()
-        toned(self.headline, text, tone, "bold")
+        toned(self.headline, text, tone, "font-weight: bold;")
 
     def _show_workers(self, _: Any = None) -> None:
         rows = self.presenter.workers()
         self.workers.setRowCount(len(rows))
+        worst = max((row.tone for row in rows), key=list(TONES).index, default="ok")
+        self.tabs.setTabText(1, f"Processes ({len(rows)})" if rows else "Processes")
+        self.tabs.tabBar().setTabTextColor(1, QColor(TONES[worst]))
         for place, row in enumerate(rows):
             for column, text in enumerate((row.name, row.pid, row.state, row.restarts)):
                 item = self.workers.item(place, column)
@@ -189,6 +186,8 @@ class StatusDock(Dock):
             if colour:
                 item.setForeground(QColor(colour))
             self.messages.addItem(item)
+        count = len(self.model.messages)
+        self.tabs.setTabText(0, f"Messages ({count})" if count else "Messages")
         self._show_buttons()
 
     def _show_buttons(self) -> None:

@@ -144,7 +144,7 @@ class BeadsPresenter:
 
         self._session.on_scope(
             "Setting the calibration",
-            lambda scope: scope.set_calibration(calibration.nm_per_px, calibration.zlut or None),
+            lambda scope: scope.set_calibration(calibration.nm_per_px, calibration.zlut),
             undo=lambda: setattr(model, "calibration", before),
         )
 

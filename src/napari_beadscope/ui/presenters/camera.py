@@ -5,6 +5,7 @@ Owns the choices and their options. Must not know Qt; talks to cameras only thro
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,8 @@ class CameraPresenter:
         values = {one.name: one.value for one in self.fields()}
         if self._kind == SIMULATED:
             return (
-                f"{values['width_px']} × {values['height_px']} px · {values['dtype']} · "
-                f"{values['fps']:g} fps · {values['beads']} beads"
+                f"{values['width_px']} × {values['height_px']} px · {values['fps']:g} fps · "
+                f"{values['beads']} beads"
             )
         if self._kind == REPLAY:
             return Path(values["path"]).name or "no file chosen"
@@ -133,8 +134,8 @@ class CameraPresenter:
         if self._session.scope is not None or not model.engines:
             return ""
         engine = model.engines[0]
-        doing = f", recording {Path(str(engine.recording)).name}" if engine.recording else ""
-        return f"Running already: {engine.camera}{doing}."
+        since = time.strftime("%H:%M", time.localtime(engine.started_unix_s))
+        return f"Running since {since}: {engine.camera}"
 
     def state(self) -> str:
         """Return how the camera is, in a few words."""

@@ -5,6 +5,7 @@ Owns `Field`. Must not know Qt or where the value goes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,31 +28,28 @@ class Field:
     tip: str = ""
 
 
-def field_of_property(prop: Any) -> Field:
-    """Return the field for a camera's `Property`.
+def field_of_property(prop: Mapping[str, Any]) -> Field:
+    """Return the field for one entry of `Scope.camera_properties`.
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> field_of_property(SimpleNamespace(name="exposure_ms", unit="ms", kind="float",
-    ...     minimum=0.1, maximum=50.0, choices=(), value=5.0)).label
+    >>> field_of_property({"name": "exposure_ms", "unit": "ms", "kind": "float",
+    ...     "minimum": 0.1, "maximum": 50.0, "choices": (), "value": 5.0}).label
     'Exposure'
     """
-    kind = str(prop.kind)
-    if prop.choices:
-        kind = "choice"
-    elif kind not in {"int", "float", "bool"}:
-        kind = "float" if isinstance(prop.value, (int, float)) else "text"
+    name = prop["name"]
+    unit = "fps" if name == "fps" else prop["unit"]
+    span = f", {prop['minimum']:g} to {prop['maximum']:g} {unit}" if prop["kind"] == "float" else ""
     return Field(
-        name=prop.name,
-        label=label_of(prop.name, prop.unit),
-        kind=kind,
-        value=prop.value,
-        unit=prop.unit,
-        minimum=0.0 if prop.minimum is None else prop.minimum,
-        maximum=1e6 if prop.maximum is None else prop.maximum,
-        choices=tuple(prop.choices or ()),
-        tip=f"{prop.name}, {prop.minimum} to {prop.maximum} {prop.unit}".strip(),
+        name=name,
+        label=label_of(name, unit),
+        kind=prop["kind"],
+        value=prop["value"],
+        unit=unit,
+        minimum=prop["minimum"],
+        maximum=prop["maximum"],
+        choices=tuple(prop["choices"]),
+        tip=f"{name}{span}",
     )
 
 

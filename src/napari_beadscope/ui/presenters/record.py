@@ -23,6 +23,7 @@ MODE_LABELS = {
 #: Bytes of one line of tracks.csv, and of one radial bin in profiles.csv, as written.
 TRACK_ROW_BYTES = 80
 PROFILE_BIN_BYTES = 9
+DEFAULT_NAME = "recording"
 
 
 class RecordPresenter:
@@ -58,8 +59,8 @@ class RecordPresenter:
         session, model = self._session, self._session.model
         if session.scope is None or not model.live:
             session.start_live()
-        root, mode, name = model.root, model.mode, model.name
-        seconds = model.limit_s or None
+        root, mode, name = model.root, model.mode, model.name or DEFAULT_NAME
+        seconds = model.limit_s
         session.on_scope(
             "Starting the recording",
             lambda scope: scope.start_recording(root, mode.value, seconds=seconds, name=name),
