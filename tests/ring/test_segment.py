@@ -53,7 +53,7 @@ def test_an_array_beyond_the_end_is_refused():
 def test_a_full_memory_is_an_error_at_creation(monkeypatch, segments: Path):
     monkeypatch.delenv("BEADSCOPE_SEGMENT_DIR")
     free = shutil.disk_usage(segment_folder()).free
-    with pytest.raises(RingError, match="cannot create .* MiB .*No space left") as caught:
+    with pytest.raises(RingError, match=r"cannot create .* MiB .*No space left") as caught:
         Segment.create("tfull-a", free + 2**30)
     assert "engine.ring_mb" in caught.value.remedy
     assert segment_names("tfull") == []

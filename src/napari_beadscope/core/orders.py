@@ -1,6 +1,7 @@
 """Orders and reports: what the supervisor and its workers say to each other.
 
-An order that carries a number gets one report with the same number.
+An order that carries a number gets one report with the same number. All orders of one recording
+carry the recording's number; what is said about another recording is not heard.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class RunCamera(Message, frozen=True):
 
 
 class SetProperty(Message, frozen=True):
-    """Camera: set a property; report `Properties` with the request's number."""
+    """Camera: set a property; report `Done` with all of them."""
 
     number: int
     name: str
@@ -32,7 +33,7 @@ class SetProperty(Message, frozen=True):
 
 
 class ListProperties(Message, frozen=True):
-    """Camera: report `Properties`."""
+    """Camera: report `Done` with all properties."""
 
     number: int
 
@@ -92,7 +93,7 @@ class KnowMotors(Message, frozen=True):
 
 
 class Move(Message, frozen=True):
-    """Motor: go there; report `Moved`."""
+    """Motor: go there; report `Done` when it is on its way."""
 
     number: int
     target: float
@@ -153,7 +154,10 @@ class Began(Message, frozen=True):
 
 
 class Finished(Message, frozen=True):
-    """The recording has ended in this process; the recorder says what is on disk."""
+    """The recording has ended in this process; the recorder says what is on disk.
+
+    ``number`` is that of `Arm` (0: whichever recording is on).
+    """
 
     number: int
     frames: int = 0
@@ -162,12 +166,16 @@ class Finished(Message, frozen=True):
 
 
 class RecordingFailed(Message, frozen=True):
-    """Recorder: it cannot go on (disk full …); files are closed."""
+    """Recorder: it cannot go on (disk full …); files are closed.
+
+    ``number`` is that of `Arm` (0: whichever recording is on).
+    """
 
     what: Text
     remedy: Text
     frames: int = 0
     rows: int = 0
+    number: int = 0
 
 
 class StreamEnded(Message, frozen=True):

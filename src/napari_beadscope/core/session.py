@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_beadscope.core import session_commands, session_recording
+from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.core.messages import (
+    BeadsChanged,
     LiveChanged,
     MotorsChanged,
     Progress,
-    Stopping,
+    Stream,
     StreamChanged,
     WorkerLost,
 )
@@ -29,6 +31,7 @@ from napari_beadscope.core.orders import (
     Ready,
     RecordingFailed,
     RunCamera,
+    SetProperty,
     SetTask,
     Stop,
     StreamEnded,
@@ -39,7 +42,6 @@ from napari_beadscope.core.session_state import (
     Exit,
     Gone,
     Joined,
-    Kill,
     Left,
     Limits,
     MakeStream,
@@ -51,12 +53,14 @@ from napari_beadscope.core.session_state import (
     Stimulus,
     StreamMade,
     Tick,
+    Words,
     Worker,
     WorkerState,
 )
 from napari_beadscope.core.session_turn import Turn
 
 WARM_START = ("camera", "recorder")
+_UNASKED = -1  # number of an order whose report answers no command
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,15 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
         When it happened.
     stimulus : Stimulus
         What happened.
+
+    Examples
+    --------
+    >>> state, effects = start("simulated", Limits(trackers=1), now_s=0.0)
+    >>> [effect.worker for effect in effects]
+    ['camera', 'recorder', 'tracker-0']
+    >>> state, effects = step(state, At(1.0), Gone("recorder", "killed by SIGKILL"))
+    >>> effects[-1]
+    Spawn(worker='recorder')
     """
     turn = Turn(state, at.now_s, at.head)
     match stimulus:
@@ -97,16 +110,12 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
             turn.set(clients=state.clients - {client}, alone_since_s=at.now_s)
         case Asked(client, request):
             session_commands.ask(turn, client, request)
-        case Said(worker, report):
-            _said(turn, worker, report)
-        case Gone(worker, why):
-            _gone(turn, worker, why)
+        case Said(name, report):
+            _said(turn, name, report)
+        case Gone(name, why):
+            _gone(turn, name, why)
         case StreamMade(stream):
-            turn.set(stream=stream)
-            for name, worker in state.workers.items():
-                if worker.state is WorkerState.READY and not name.startswith("motor-"):
-                    turn.tell(name, Attach(stream))
-            turn.publish(StreamChanged(stream))
+            _stream_made(turn, stream)
     if turn.state.phase is Phase.STOPPING:
         _go_on_stopping(turn)
     return turn.state, turn.effects
@@ -116,57 +125,116 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
 
 
 def _said(turn: Turn, name: str, report: object) -> None:
-    if name not in turn.state.workers:
+    worker = turn.state.workers.get(name)
+    if worker is None or not worker.alive:  # said before it died, heard after
+        return
+    if isinstance(report, Crashed):
+        words = Words(report.error, report.what, report.remedy, report.traceback)
+        turn.worker(name, words=worker.words or words, fatal=worker.fatal or report.fatal)
+        if report.fatal and worker.is_core and turn.state.phase is Phase.STARTING:
+            _start_failed(turn, words)
+        return
+    if isinstance(report, Ready):
+        if worker.state is WorkerState.STARTING:
+            _ready(turn, name, report)
+        elif name == "camera":  # its format may have changed
+            _camera_format(turn, report)
+        return
+    if worker.state is not WorkerState.READY:
         return
     match report:
-        case Ready():
-            _ready(turn, name, report)
         case Done():
             session_commands.done(turn, name, report)
         case Armed() | Began() | Finished() | RecordingFailed():
             session_recording.heard(turn, name, report)
-        case StreamEnded(seq):
+        case StreamEnded(seq) if turn.state.streaming:
             turn.set(streaming=False)
             turn.publish(LiveChanged(False, "the source has no more frames"))
-            session_recording.stream_ended(turn, seq)
-        case Crashed(what, remedy, traceback, fatal, error):
-            words = traceback or f"{what}: {remedy}"
-            turn.worker(name, last_words=words, fatal=fatal)
-            if fatal and turn.state.phase is Phase.STARTING:
-                turn.set(phase=Phase.STOPPING, stopping_since_s=turn.now_s)
-                turn.publish(Stopping("start-up failed", error, what, remedy))
+            session_recording.finish(turn, seq)
 
 
 def _ready(turn: Turn, name: str, report: Ready) -> None:
-    turn.worker(name, state=WorkerState.READY, since_s=turn.now_s, last_words="")
+    turn.worker(name, state=WorkerState.READY, since_s=turn.now_s, was_ready=True, words=None)
     state = turn.state
-    if name == "camera" and report.format is not None:
+    if name == "camera":
         _camera_ready(turn, report)
     elif name.startswith("motor-"):
         turn.set(units={**state.units, name.removeprefix("motor-"): report.unit})
         turn.publish(MotorsChanged(tuple(state.motors), turn.state.units))
-        session_commands.done(turn, name, Done(-1))
+        session_commands.motor_ready(turn, name)
     else:
         if state.stream is not None:
             turn.tell(name, Attach(state.stream))
-        turn.tell(name, SetTask(-1, state.live_task()))
+        turn.tell(name, SetTask(_UNASKED, state.live_task()))
         session_recording.rejoin(turn, name)
     if turn.state.phase is Phase.STARTING:
-        ready = [w.state is WorkerState.READY for w in turn.state.workers.values()]
+        ready = [turn.state.is_ready(name) for name, w in state.workers.items() if w.is_core]
         turn.publish(Progress(f"{name} is ready", sum(ready) / len(ready)))
-        if all(ready):
-            turn.set(phase=Phase.UP)
+        _up_if_ready(turn)
+
+
+def _up_if_ready(turn: Turn) -> None:
+    state = turn.state
+    core_ready = all(state.is_ready(name) for name, w in state.workers.items() if w.is_core)
+    if state.phase is Phase.STARTING and core_ready and state.stream is not None:
+        turn.set(phase=Phase.UP, alone_since_s=turn.now_s)
+
+
+def _start_failed(turn: Turn, words: Words) -> None:
+    error = (words.error, words.what, words.remedy)
+    session_commands.begin_stop(turn, "start-up failed", error)
+
+
+# --- the camera's stream --------------------------------------------------------------------
 
 
 def _camera_ready(turn: Turn, report: Ready) -> None:
+    for name, value in turn.state.camera_settings.items():
+        turn.tell("camera", SetProperty(_UNASKED, name, value))
+    if not _camera_format(turn, report):
+        _join_stream(turn)
+
+
+def _camera_format(turn: Turn, report: Ready) -> bool:
+    """Ask for a new ring if the camera's frames don't fit into the present one."""
+    state = turn.state
+    if report.format is None or state.is_stopping:
+        return False
+    if state.stream is not None and state.stream.format == report.format:
+        turn.set(waiting_format=None)
+        return False
+    if state.recording is not None:  # it is frames of one format, and its readers hold the ring
+        turn.set(waiting_format=report)
+        what = "the camera's frame format has changed"
+        session_recording.finish(turn, turn.head, DeviceError(what, "start another recording"))
+        return True
+    turn.do(MakeStream(report.format, report.fps, report.can_wait))
+    return True
+
+
+def _join_stream(turn: Turn) -> None:
     stream = turn.state.stream
-    assert report.format is not None
-    if stream is None or stream.format != report.format:
-        turn.do(MakeStream(report.format, report.fps, report.can_wait))
+    if stream is None:
         return
     turn.tell("camera", Attach(stream))
     if turn.state.streaming:
         turn.tell("camera", RunCamera(True))
+
+
+def _stream_made(turn: Turn, stream: Stream) -> None:
+    turn.set(stream=stream)
+    for name, worker in turn.state.workers.items():
+        if worker.is_core and name != "camera":
+            turn.tell(name, Attach(stream))
+    _join_stream(turn)
+    turn.publish(StreamChanged(stream))
+    inside = tuple(b for b in turn.state.beads if b.roi.inside(stream.format.shape))
+    if inside != turn.state.beads:
+        turn.set(beads=inside)
+        turn.publish(BeadsChanged(inside))
+        for name in turn.state.trackers:
+            turn.tell(name, SetTask(_UNASKED, turn.state.live_task()))
+    _up_if_ready(turn)
 
 
 # --- dead and stalled workers ---------------------------------------------------------------
@@ -177,38 +245,50 @@ def _gone(turn: Turn, name: str, why: str) -> None:
     if worker is None or not worker.alive:
         return
     why = worker.killed_for or why
-    if turn.state.phase in (Phase.STOPPING, Phase.STOPPED):
-        turn.worker(name, state=WorkerState.GONE)
-        session_recording.lost(turn, name, why)
-        return
-    limits, now = turn.state.limits, turn.now_s
-    deaths = (*(d for d in worker.deaths_s if now - d < limits.restart_window_s), now)
+    deaths = _deaths_that_count(turn, worker)
+    limits, stopping = turn.state.limits, turn.state.is_stopping
     again = not worker.fatal and len(deaths) <= limits.max_restarts
-    pause = 0.0 if len(deaths) == 1 else limits.backoff_s * 2 ** (len(deaths) - 2)
+    again = again and (worker.is_core or worker.was_ready) and not stopping
+    pause = 0.0 if len(deaths) == 1 else limits.backoff_s * 2 ** min(len(deaths) - 2, 10)
     turn.worker(
         name,
-        state=WorkerState.DOWN if again else WorkerState.FAILED,
-        since_s=now,
+        state=WorkerState.DOWN if again else (WorkerState.GONE if stopping else WorkerState.FAILED),
+        since_s=turn.now_s,
         deaths_s=deaths,
-        respawn_at_s=now + pause,
+        respawn_at_s=turn.now_s + pause,
         killed_for="",
-        last_words="",
     )
-    turn.publish(WorkerLost(name, why, worker.last_words, again))
+    if not stopping:
+        traceback = worker.words.traceback if worker.words else ""
+        turn.publish(WorkerLost(name, why, traceback, again))
     session_commands.worker_gone(turn, name, why)
     if again:
         session_recording.interrupted(turn, name)
-        _respawn_due(turn)
     else:
         _give_up(turn, name, why)
+    if not session_recording.holds_claim(turn.state, name):
+        turn.do(ReleaseClaims(name))
+    _respawn_due(turn)
+
+
+def _deaths_that_count(turn: Turn, worker: Worker) -> tuple[float, ...]:
+    """Return when it died lately; one that never gets ready has no end of 'lately'."""
+    window = turn.state.limits.restart_window_s
+    if worker.state is WorkerState.STARTING:
+        return (*worker.deaths_s, turn.now_s)
+    return (*(d for d in worker.deaths_s if turn.now_s - d < window), turn.now_s)
 
 
 def _give_up(turn: Turn, name: str, why: str) -> None:
-    turn.do(ReleaseClaims(name))
-    if name == "camera":
+    if name == "camera" and turn.state.streaming:
         turn.set(streaming=False)
         turn.publish(LiveChanged(False, f"the camera process failed for good ({why})"))
     session_recording.lost(turn, name, why)
+    worker = turn.state.workers[name]
+    if turn.state.phase is Phase.STARTING and worker.is_core:
+        kind = "DeviceError" if name == "camera" else "EngineError"
+        what = f"the {name} process failed for good ({why})"
+        _start_failed(turn, worker.words or Words(kind, what, "see the log", ""))
 
 
 def _respawn_due(turn: Turn) -> None:
@@ -219,6 +299,7 @@ def _respawn_due(turn: Turn) -> None:
                 state=WorkerState.STARTING,
                 since_s=turn.now_s,
                 restarts=worker.restarts + 1,
+                words=None,
             )
             turn.do(Spawn(name))
 
@@ -229,49 +310,46 @@ def _respawn_due(turn: Turn) -> None:
 def _tick(turn: Turn, ages_s: dict[str, float]) -> None:
     limits = turn.state.limits
     for name, worker in turn.state.workers.items():
-        if not worker.alive or worker.killed_for:
-            continue
         starting = worker.state is WorkerState.STARTING
         patience = limits.start_timeout_s if starting else limits.stall_s
         age = turn.now_s - worker.since_s
         age = age if starting else min(age, ages_s.get(name, 0.0))
         if age > patience:
             what = "did not start" if starting else "gave no sign of life"
-            turn.worker(name, killed_for=f"{what} for {age:.1f} s")
-            turn.do(Kill(name))
-    if turn.state.phase is Phase.STOPPING:
-        session_recording.tick(turn)
+            turn.kill(name, f"{what} for {age:.1f} s")
+    session_recording.tick(turn)
+    session_commands.settle_overdue(turn)
+    state = turn.state
+    if state.is_stopping:
         return
     _respawn_due(turn)
-    session_recording.tick(turn)
-    state = turn.state
-    alone = not state.clients and state.recording is None
-    if state.recording is not None:
+    if state.phase is Phase.STARTING:  # that ends by itself, one way or the other
+        return
+    if state.recording is not None or state.clients:
         turn.set(alone_since_s=turn.now_s)
-    elif alone and turn.now_s - state.alone_since_s > limits.grace_s:
+    elif turn.now_s - state.alone_since_s > limits.grace_s:
         session_commands.begin_stop(turn, "no front end is attached and nothing is recorded")
 
 
 def _go_on_stopping(turn: Turn) -> None:
     """Producers first, then drain, then terminate, then whatever is left by force."""
-    state = turn.state
-    if state.recording is not None:
+    if turn.state.recording is not None:
         return
-    overdue = turn.now_s - state.stopping_since_s > state.limits.stop_timeout_s
-    for name, worker in state.workers.items():
-        if worker.state is WorkerState.DOWN:
-            turn.worker(name, state=WorkerState.GONE)
-        elif worker.alive and worker.killed_for == "":
-            if worker.last_words == "told to stop":
-                if overdue:
-                    turn.worker(name, killed_for="did not stop in time")
-                    turn.do(Kill(name))
-            else:
-                turn.worker(name, last_words="told to stop")
-                turn.tell(name, Stop())
+    patience = turn.state.limits.stop_timeout_s
+    for name, worker in turn.state.workers.items():
+        if not worker.alive:
+            continue
+        if worker.killed_for:
+            if turn.now_s - worker.killed_s > patience:  # not even the kernel can end it
+                turn.worker(name, state=WorkerState.GONE)
+        elif worker.state is WorkerState.STARTING:
+            turn.kill(name, "the engine stopped before it was ready")
+        elif not worker.told_stop:
+            turn.worker(name, told_stop=True, told_stop_s=turn.now_s)
+            turn.tell(name, Stop())
+        elif turn.now_s - worker.told_stop_s > patience:
+            turn.kill(name, "it did not stop in time")
     if not any(worker.alive for worker in turn.state.workers.values()):
         turn.set(phase=Phase.STOPPED)
-        for asker in turn.state.stop_askers:
-            turn.reply(asker)
-        turn.set(stop_askers=())
+        session_commands.settle_all(turn)
         turn.do(Exit())

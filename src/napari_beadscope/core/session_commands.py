@@ -1,13 +1,18 @@
-"""Rules of the session state machine for commands: each is answered exactly once."""
+"""Rules of the session state machine for commands: each is answered exactly once.
+
+Knows nothing of how a recording goes on once it was asked for (`core.session_recording`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from napari_beadscope.core import session_recording
 from napari_beadscope.core.errors import (
     BeadscopeError,
     DeviceError,
+    EngineError,
     InputError,
     StateError,
 )
@@ -41,9 +46,18 @@ from napari_beadscope.core.orders import (
     SetProperty,
     SetTask,
 )
+from napari_beadscope.core.session_checks import (
+    check_beads,
+    check_calibration,
+    check_not_failed,
+    check_not_recording,
+    check_ready,
+    check_stream,
+)
 from napari_beadscope.core.session_state import Pending, Phase, Spawn, Worker, WorkerState
 from napari_beadscope.core.session_turn import Asker, Turn
-from napari_beadscope.core.types import Bead
+
+_START = -1  # number of what is pending until a motor is ready
 
 
 def ask(turn: Turn, client: int, request: Request) -> None:
@@ -56,39 +70,27 @@ def ask(turn: Turn, client: int, request: Request) -> None:
 
 
 def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
-    state = turn.state
-    if state.phase in (Phase.STOPPING, Phase.STOPPED) and not isinstance(command, Shutdown):
+    if isinstance(command, Shutdown):
+        _shut_down(turn, asker)
+        return
+    if turn.state.is_stopping:
         raise StateError("the engine is stopping", "start a new one")
     match command:
         case StartLive():
             _run_camera(turn, True)
             turn.reply(asker)
         case StopLive():
-            _refuse_while_recording(turn, "pause the camera")
+            check_not_recording(turn.state, "pause the camera")
             _run_camera(turn, False)
             turn.reply(asker)
-        case SetBeads(beads):
-            _refuse_while_recording(turn, "change the beads")
-            _check_beads(turn, beads)
-            _change_task(turn, asker, BeadsChanged(beads), beads=beads)
-        case SetCalibration(calibration):
-            _refuse_while_recording(turn, "change the calibration")
-            if not calibration.nm_per_px > 0:
-                raise InputError(
-                    f"nm per px is {calibration.nm_per_px}", "give the size of a pixel, above 0"
-                )
-            _change_task(turn, asker, CalibrationChanged(calibration), calibration=calibration)
-        case SetBackend(backend):
-            _refuse_while_recording(turn, "change the tracking backend")
-            _change_task(turn, asker, None, backend=backend)
-        case SetCamera(name, value):
-            _refuse_while_recording(turn, "change the camera")
-            _order(turn, asker, "camera", lambda number: SetProperty(number, name, value))
+        case SetBeads() | SetCalibration() | SetBackend() | SetCamera():
+            _change(turn, asker, command)
         case GetCamera():
             _order(turn, asker, "camera", ListProperties)
         case AddMotor(name, motor, options):
             _add_motor(turn, asker, name, motor, options)
         case MoveMotor(name, target):
+            _check_motor(turn, name)
             _order(turn, asker, f"motor-{name}", lambda number: Move(number, target))
         case StartRecording():
             session_recording.begin(turn, asker, command)
@@ -96,42 +98,59 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
             session_recording.end(turn, asker)
         case GetStatus():
             turn.reply(asker)
-        case Shutdown():
-            turn.set(stop_askers=(*state.stop_askers, asker))
-            begin_stop(turn, "asked to")
 
 
-def begin_stop(turn: Turn, why: str) -> None:
-    """Begin the ordered shutdown; `core.session` goes on with it."""
-    if turn.state.phase in (Phase.STOPPING, Phase.STOPPED):
+def begin_stop(turn: Turn, why: str, error: tuple[str, str, str] = ("", "", "")) -> None:
+    """Begin the ordered shutdown; `core.session` goes on with it.
+
+    Parameters
+    ----------
+    turn : Turn
+        The present one.
+    why : str
+        Why the engine ends.
+    error : tuple of str
+        Class, what and remedy of the error that made it end, if there was one.
+    """
+    if turn.state.is_stopping:
         return
-    turn.publish(Stopping(why))
-    if turn.state.recording is not None:
-        session_recording.finish(turn, turn.head)
+    turn.publish(Stopping(why, *error))
+    turn.set(phase=Phase.STOPPING, stopping_since_s=turn.now_s)
+    for name, worker in turn.state.workers.items():
+        if worker.state is WorkerState.DOWN:  # nobody is started again from now on
+            turn.worker(name, state=WorkerState.GONE)
+            session_recording.lost(turn, name, "the engine stopped before it was restarted")
+    session_recording.finish(turn, turn.head)
     if turn.state.streaming:
         _run_camera(turn, False)
-    turn.set(phase=Phase.STOPPING, stopping_since_s=turn.now_s)
 
 
 def done(turn: Turn, name: str, report: Done) -> None:
     """Note that a worker has carried out an order; answer the command when all have."""
     for pending in turn.state.pending:
-        starts = report.number == -1 and pending.number == -1
-        if name not in pending.waiting or (pending.number != report.number and not starts):
+        if name not in pending.waiting or pending.number != report.number:
             continue
-        others = tuple(p for p in turn.state.pending if p is not pending)
         waiting = pending.waiting - {name}
         if report.error:
-            turn.set(pending=others)
+            _drop(turn, pending)
+            _undo(turn, pending)
             turn.reply(pending.asker, InputError(report.what, report.remedy))
         elif waiting:
-            turn.set(pending=(*others, replace(pending, waiting=waiting)))
+            _drop(turn, pending, replace(pending, waiting=waiting))
         else:
-            turn.set(pending=others)
+            _drop(turn, pending)
+            if pending.setting is not None:
+                settings = dict([pending.setting])
+                turn.set(camera_settings={**turn.state.camera_settings, **settings})
             if pending.event is not None:
                 turn.publish(pending.event)
             turn.reply(pending.asker, value=report.value)
         return
+
+
+def motor_ready(turn: Turn, name: str) -> None:
+    """Answer the command that asked for a motor, now that it is ready."""
+    done(turn, name, Done(_START))
 
 
 def worker_gone(turn: Turn, name: str, why: str) -> None:
@@ -142,15 +161,49 @@ def worker_gone(turn: Turn, name: str, why: str) -> None:
         if name.startswith("tracker-"):  # its successor starts with the new task
             done(turn, name, Done(pending.number))
             continue
-        turn.set(pending=tuple(p for p in turn.state.pending if p is not pending))
-        turn.reply(pending.asker, DeviceError(f"the {name} process died ({why})", "try again"))
+        _drop(turn, pending)
+        words = turn.state.workers[name].words
+        if words is not None and words.what:
+            turn.reply(pending.asker, DeviceError(words.what, words.remedy))
+        else:
+            turn.reply(pending.asker, DeviceError(f"the {name} process died ({why})", "try again"))
+
+
+def settle_overdue(turn: Turn) -> None:
+    """Answer commands whose workers live but don't answer."""
+    patience = turn.state.limits.order_timeout_s
+    for pending in turn.state.pending:
+        age = turn.now_s - pending.since_s
+        if pending.number == _START or age <= patience:  # a start has its own time limit
+            continue
+        _drop(turn, pending)
+        names = " and ".join(sorted(pending.waiting))
+        _undo(turn, pending)
+        turn.reply(
+            pending.asker, EngineError(f"{names} did not answer in {age:.0f} s", "try again")
+        )
+
+
+def settle_all(turn: Turn) -> None:
+    """Answer everything that is still open when the engine has stopped."""
+    for pending in turn.state.pending:
+        turn.reply(pending.asker, StateError("the engine has stopped", "start a new one"))
+    for asker in turn.state.stop_askers:
+        turn.reply(asker)
+    turn.set(pending=(), stop_askers=())
+
+
+def _shut_down(turn: Turn, asker: Asker) -> None:
+    if turn.state.phase is Phase.STOPPED:
+        turn.reply(asker)
+        return
+    turn.set(stop_askers=(*turn.state.stop_askers, asker))
+    begin_stop(turn, "asked to")
 
 
 def _run_camera(turn: Turn, on: bool) -> None:
-    if turn.state.stream is None:
-        raise StateError("the camera is not ready yet", "wait until start-up has ended")
-    if turn.state.workers["camera"].state is WorkerState.FAILED:
-        raise DeviceError("the camera process failed for good", "restart the engine")
+    check_stream(turn.state)
+    check_not_failed(turn.state, "camera")
     if on == turn.state.streaming:
         return
     turn.set(streaming=on)
@@ -158,72 +211,111 @@ def _run_camera(turn: Turn, on: bool) -> None:
     turn.publish(LiveChanged(on))
 
 
-def _refuse_while_recording(turn: Turn, what: str) -> None:
-    if turn.state.recording is not None:
-        raise StateError(f"cannot {what} while recording", "stop the recording first")
-
-
-def _check_beads(turn: Turn, beads: tuple[Bead, ...]) -> None:
-    ids = [bead.bead for bead in beads]
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise InputError(f"bead {twice} is given twice", "give each bead an ID of its own")
-    if len({bead.roi.size for bead in beads}) > 1:
-        raise InputError("the beads' ROIs differ in size", "use one ROI size for all beads")
-    if turn.state.stream is None:
-        raise StateError("the camera is not ready yet", "wait until start-up has ended")
-    shape = turn.state.stream.format.shape
-    for bead in beads:
-        roi = bead.roi
-        if roi.size < 8 or not roi.inside(shape):
-            raise InputError(
-                f"the ROI of bead {bead.bead} (y0 {roi.y0}, x0 {roi.x0}, size {roi.size} px) "
-                f"is not inside the frame of {shape[1]} x {shape[0]} px",
-                "move the bead away from the edge, or choose a smaller ROI",
+def _change(
+    turn: Turn, asker: Asker, command: SetBeads | SetCalibration | SetBackend | SetCamera
+) -> None:
+    match command:
+        case SetBeads(beads):
+            check_not_recording(turn.state, "change the beads")
+            check_beads(turn.state, beads)
+            _change_task(turn, asker, BeadsChanged(beads), beads=beads)
+        case SetCalibration(calibration):
+            check_not_recording(turn.state, "change the calibration")
+            check_calibration(calibration)
+            _change_task(turn, asker, CalibrationChanged(calibration), calibration=calibration)
+        case SetBackend(backend):
+            check_not_recording(turn.state, "change the tracking backend")
+            _change_task(turn, asker, None, backend=backend)
+        case SetCamera(name, value):
+            check_not_recording(turn.state, "change the camera")
+            _order(
+                turn,
+                asker,
+                "camera",
+                lambda number: SetProperty(number, name, value),
+                setting=(name, value),
             )
 
 
 def _change_task(turn: Turn, asker: Asker, event: Event | None, **changes: object) -> None:
+    undo = {field: getattr(turn.state, field) for field in changes}
     turn.set(**changes)
     number = turn.number()
-    waiting = frozenset(
-        name for name in turn.state.trackers if turn.state.workers[name].state is WorkerState.READY
-    )
-    for name in waiting:
+    waiting = frozenset(name for name in turn.state.trackers if turn.state.is_ready(name))
+    for name in sorted(waiting):
         turn.tell(name, SetTask(number, turn.state.live_task()))
     if waiting:
-        turn.set(pending=(*turn.state.pending, Pending(number, waiting, asker, event)))
+        pending = Pending(number, waiting, asker, turn.now_s, event, changes, undo)
+        turn.set(pending=(*turn.state.pending, pending))
         return
     if event is not None:
         turn.publish(event)
     turn.reply(asker)
 
 
-def _order(turn: Turn, asker: Asker, worker: str, order: type[Order] | object) -> None:
-    if worker not in turn.state.workers:
+def _undo(turn: Turn, pending: Pending) -> None:
+    """Go back to the task before one that a tracker could not take."""
+    undo = {
+        field: value
+        for field, value in pending.undo.items()
+        if getattr(turn.state, field) == pending.changes[field]
+    }
+    if not undo:
+        return
+    turn.set(**undo)
+    for name in turn.state.trackers:
+        turn.tell(name, SetTask(-1, turn.state.live_task()))
+
+
+def _order(
+    turn: Turn,
+    asker: Asker,
+    worker: str,
+    order: Callable[[int], Order],
+    setting: tuple[str, float | str] | None = None,
+) -> None:
+    check_ready(turn.state, worker)
+    number = turn.number()
+    turn.tell(worker, order(number))
+    pending = Pending(number, frozenset({worker}), asker, turn.now_s, setting=setting)
+    turn.set(pending=(*turn.state.pending, pending))
+
+
+def _check_motor(turn: Turn, name: str) -> None:
+    if f"motor-{name}" not in turn.state.workers:
         known = [n.removeprefix("motor-") for n in turn.state.workers if n.startswith("motor-")]
         raise InputError(
-            f"there is no motor named {worker.removeprefix('motor-')!r}",
-            f"known motors: {', '.join(known) or 'none'}",
+            f"there is no motor named {name!r}", f"known motors: {', '.join(known) or 'none'}"
         )
-    if turn.state.workers[worker].state is not WorkerState.READY:
-        raise StateError(f"the {worker} process is not ready", "try again in a moment")
-    number = turn.number()
-    turn.tell(worker, order(number))  # type: ignore[operator]
-    pending = Pending(number, frozenset({worker}), asker)
-    turn.set(pending=(*turn.state.pending, pending))
 
 
 def _add_motor(turn: Turn, asker: Asker, name: str, motor: str, options: dict) -> None:
     worker = f"motor-{name}"
-    if worker in turn.state.workers:
+    if not name.strip():
+        raise InputError("a motor needs a name", "give it one, such as focus")
+    before = turn.state.workers.get(worker)
+    if before is not None and before.state is not WorkerState.FAILED:
         raise InputError(f"there is a motor named {name!r} already", "choose another name")
+    pending = Pending(_START, frozenset({worker}), asker, turn.now_s)
     turn.set(
         motors={**turn.state.motors, name: (motor, options)},
         workers={**turn.state.workers, worker: Worker(worker, since_s=turn.now_s)},
-        pending=(*turn.state.pending, Pending(-1, frozenset({worker}), asker)),
+        pending=(*turn.state.pending, pending),
     )
     turn.do(Spawn(worker))
 
 
-__all__ = ["ask", "begin_stop", "done", "worker_gone"]
+def _drop(turn: Turn, pending: Pending, instead: Pending | None = None) -> None:
+    others = tuple(p for p in turn.state.pending if p is not pending)
+    turn.set(pending=others if instead is None else (*others, instead))
+
+
+__all__ = [
+    "ask",
+    "begin_stop",
+    "done",
+    "motor_ready",
+    "settle_all",
+    "settle_overdue",
+    "worker_gone",
+]

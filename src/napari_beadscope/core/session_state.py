@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from napari_beadscope.core.messages import Event, Reply, Request, Stream
-from napari_beadscope.core.orders import Order, Report
+from napari_beadscope.core.orders import Order, Ready, Report
 from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat, TrackerTask
 
 
@@ -54,11 +55,22 @@ class Limits:
     stop_timeout_s: float = 5.0
     finish_timeout_s: float = 120.0
     backoff_s: float = 0.25
+    order_timeout_s: float = 120.0  # a tracker may have to compile for a new task
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a worker said before it died: a class in `core.errors`, what, remedy, traceback."""
+
+    error: str
+    what: str
+    remedy: str
+    traceback: str
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker process."""
+    """One worker process; times are monotonic seconds, 0 where it has not happened."""
 
     name: str
     state: WorkerState = WorkerState.STARTING
@@ -66,28 +78,47 @@ class Worker:
     deaths_s: tuple[float, ...] = ()
     restarts: int = 0
     respawn_at_s: float = 0.0
-    last_words: str = ""
+    was_ready: bool = False
+    words: Words | None = None
     fatal: bool = False
     killed_for: str = ""
+    killed_s: float = 0.0
+    told_stop: bool = False
+    told_stop_s: float = 0.0
 
     @property
     def alive(self) -> bool:
         """Whether the process exists, as far as is known."""
         return self.state in (WorkerState.STARTING, WorkerState.READY)
 
+    @property
+    def is_core(self) -> bool:
+        """Whether the engine cannot do without it: all but motors."""
+        return not self.name.startswith("motor-")
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording from the command that asked for it to the last closed file."""
+    """A recording from the command that asked for it to the last closed file.
 
+    ``participants`` are the workers it goes on with, ``answered`` those that have done what the
+    phase waits for, ``finished`` those whose part has ended, ``untracked`` the trackers given up
+    and why. ``first`` and ``stop`` are ``seq`` in the frame ring; ``wanted_stop`` is an end that
+    was asked for before the recording ran. -1: none.
+    """
+
+    number: int
     task: TrackerTask
     header: dict
     phase: RecordingPhase
     since_s: float
     participants: frozenset[str]
     answered: frozenset[str] = frozenset()
+    finished: frozenset[str] = frozenset()
+    untracked: tuple[tuple[str, str], ...] = ()
     first: int = 0
     stop: int = -1
+    wanted_stop: int = -1
     frames: int = 0
     seconds: float = 0.0
     seqs: tuple[int, ...] = ()
@@ -107,17 +138,30 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A command that is answered when all workers in ``waiting`` have carried out their order."""
+    """A command that is answered when all workers in ``waiting`` have carried out their order.
+
+    ``changes`` are the fields of the state that it has set, ``undo`` what they were before;
+    ``setting`` is the camera property that it sets.
+    """
 
     number: int
     waiting: frozenset[str]
     asker: tuple[int, int] | None
+    since_s: float = 0.0
     event: Event | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    undo: dict[str, Any] = field(default_factory=dict)
+    setting: tuple[str, float | str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything the supervisor's decisions depend on."""
+    """Everything the supervisor's decisions depend on.
+
+    ``streaming`` is whether the camera is to stream, also while it is being restarted.
+    ``camera_settings`` are set again when it is. ``waiting_format`` is a new frame format that
+    waits for the recording in the old one to end.
+    """
 
     limits: Limits
     camera_id: str
@@ -126,9 +170,11 @@ class State:
     stream: Stream | None = None
     streaming: bool = False
     beads: tuple[Bead, ...] = ()
-    calibration: Calibration = Calibration()
+    calibration: Calibration = field(default_factory=Calibration)
     backend: str = "auto"
     profiles: bool = True
+    camera_settings: dict[str, float | str] = field(default_factory=dict)
+    waiting_format: Ready | None = None
     recording: Recording | None = None
     last_recording_done: bool = False
     pending: tuple[Pending, ...] = ()
@@ -155,6 +201,15 @@ class State:
         if self.recording is not None:
             return "RUNNING"
         return "FINISHED" if self.last_recording_done else "READY"
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the engine is on its way out."""
+        return self.phase in (Phase.STOPPING, Phase.STOPPED)
+
+    def is_ready(self, name: str) -> bool:
+        """Return whether a worker can take orders."""
+        return self.workers[name].state is WorkerState.READY
 
     def live_task(self) -> TrackerTask:
         """Return what trackers do while nothing is recorded."""

@@ -8,7 +8,7 @@ from typing import Any
 from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.core.messages import Event, Reply
 from napari_beadscope.core.orders import Order
-from napari_beadscope.core.session_state import Answer, Effect, Publish, State, Tell
+from napari_beadscope.core.session_state import Answer, Effect, Kill, Publish, State, Tell
 
 Asker = tuple[int, int]  # (client, request number)
 
@@ -46,8 +46,18 @@ class Turn:
         self.effects.append(effect)
 
     def tell(self, worker: str, order: Order) -> None:
-        """Send an order to a worker."""
-        self.do(Tell(worker, order))
+        """Send an order to a worker that is ready; to another one it is not sent.
+
+        What a worker must know when it becomes ready is told it then, by the rules for that.
+        """
+        if self.state.is_ready(worker):
+            self.do(Tell(worker, order))
+
+    def kill(self, worker: str, why: str) -> None:
+        """Kill a worker's process, if it lives and has not been killed yet."""
+        if self.state.workers[worker].alive and not self.state.workers[worker].killed_for:
+            self.worker(worker, killed_for=why, killed_s=self.now_s)
+            self.do(Kill(worker))
 
     def publish(self, event: Event) -> None:
         """Send an event to every front end."""

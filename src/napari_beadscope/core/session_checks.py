@@ -1,0 +1,102 @@
+"""What a command must satisfy before anything is done about it; each failure is one sentence.
+
+Reads the state and changes nothing.
+"""
+
+from __future__ import annotations
+
+from napari_beadscope.core.errors import DeviceError, EngineError, InputError, StateError
+from napari_beadscope.core.messages import StartRecording
+from napari_beadscope.core.session_state import State, WorkerState
+from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration
+
+_MIN_ROI_PX = 8
+
+
+def check_recording(state: State, command: StartRecording) -> AcquisitionMode:
+    """Return the mode of a recording that can begin; raise what is in its way."""
+    mode = _mode(command.mode)
+    if state.recording is not None:
+        raise StateError(
+            f"a recording into {state.recording.task.folder} is on", "stop that one first"
+        )
+    check_stream(state)
+    if not command.folder:
+        raise InputError("no folder is given to record into", "name a new or empty one")
+    if (mode.tracks or mode.rois) and not state.beads:
+        raise StateError(f"mode {mode.value} needs beads, and there are none", "find or add beads")
+    if command.frames < 0 or not command.seconds >= 0:
+        raise InputError("frames and seconds must not be negative", "use 0 for no limit")
+    if mode.tracks and not state.trackers:
+        raise EngineError("every tracker process failed for good", "restart the engine")
+    check_not_failed(state, "camera")
+    for name in ("recorder", *(state.trackers if mode.tracks else ())):
+        check_ready(state, name)
+    if any(pending.changes for pending in state.pending):
+        raise StateError("beads, calibration or backend are being changed", "try again in a moment")
+    return mode
+
+
+def check_beads(state: State, beads: tuple[Bead, ...]) -> None:
+    """Raise unless every bead has an ID of its own and an ROI of one size inside the frame."""
+    ids = [bead.bead for bead in beads]
+    if len(set(ids)) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise InputError(f"bead {twice} is given twice", "give each bead an ID of its own")
+    if len({bead.roi.size for bead in beads}) > 1:
+        raise InputError("the beads' ROIs differ in size", "use one ROI size for all beads")
+    check_stream(state)
+    assert state.stream is not None
+    shape = state.stream.format.shape
+    for bead in beads:
+        roi = bead.roi
+        if roi.size < _MIN_ROI_PX or not roi.inside(shape):
+            raise InputError(
+                f"the ROI of bead {bead.bead} (y0 {roi.y0}, x0 {roi.x0}, size {roi.size} px) "
+                f"is not inside the frame of {shape[1]} x {shape[0]} px",
+                "move the bead away from the edge, or choose a smaller ROI",
+            )
+
+
+def check_calibration(calibration: Calibration) -> None:
+    """Raise unless the pixel size is a positive number of nm."""
+    if not 0 < calibration.nm_per_px < float("inf"):
+        raise InputError(
+            f"nm per px is {calibration.nm_per_px}", "give the size of a pixel, above 0"
+        )
+
+
+def check_not_recording(state: State, what: str) -> None:
+    """Raise if a recording is on, during which one can't do `what`."""
+    if state.recording is not None:
+        raise StateError(f"cannot {what} while recording", "stop the recording first")
+
+
+def check_stream(state: State) -> None:
+    """Raise if the camera has not said what its frames are."""
+    if state.stream is None or state.waiting_format is not None:
+        raise StateError("the camera is not ready yet", "wait until start-up has ended")
+
+
+def check_not_failed(state: State, name: str) -> None:
+    """Raise if a worker was given up."""
+    if state.workers[name].state is WorkerState.FAILED:
+        words = state.workers[name].words
+        reason = f" ({words.what})" if words else ""
+        kind = EngineError if name == "recorder" or name.startswith("tracker-") else DeviceError
+        raise kind(f"the {name} process failed for good{reason}", "restart the engine")
+
+
+def check_ready(state: State, name: str) -> None:
+    """Raise if a worker can't take orders now."""
+    check_not_failed(state, name)
+    if not state.is_ready(name):
+        raise StateError(f"the {name} process is not ready", "try again in a moment")
+
+
+def _mode(name: str) -> AcquisitionMode:
+    try:
+        return AcquisitionMode(name)
+    except ValueError:
+        known = ", ".join(mode.value for mode in AcquisitionMode)
+        raise InputError(f"there is no acquisition mode {name!r}", f"use one of {known}") from None
