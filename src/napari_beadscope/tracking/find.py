@@ -22,7 +22,7 @@ _DEFAULT_REACH = 44  # px from the centre that are looked at when no ROI size is
 _MIN_RADIUS = 6.0  # px: smaller rings are dust
 _FAINT = 0.2  # of the strongest beads' edges: less is dust
 _APART = 0.6  # of the larger radius: closer centres are the same bead
-_MOST_CANDIDATES = 20000
+_LEAST_VOTES = 8.0  # smoothed: no ring of the least radius gathers fewer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,33 +160,36 @@ def _candidates(pixels: np.ndarray, reach: int, min_score: float) -> np.ndarray:
     votes = np.zeros_like(pixels)
     k.vote(gy, gx, strength, threshold, reach, votes)
     k.smooth(votes, _taps(1.5), smoothed, row)
-    ys, xs = np.empty(_MOST_CANDIDATES, dtype=np.int64), np.empty(_MOST_CANDIDATES, dtype=np.int64)
-    values = np.empty(_MOST_CANDIDATES, dtype=np.float32)
-    n = k.peaks(smoothed, 2.0, 4, ys, xs, values)
+    most = pixels.size // 25 + 1  # peaks are at least 5 px apart
+    ys, xs = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    values = np.empty(most, dtype=np.float32)
+    n = k.peaks(smoothed, _LEAST_VOTES, 4, ys, xs, values)
     order = np.lexsort((xs[:n], ys[:n], -values[:n]))
     tables = (np.empty((reach, 16)), np.empty((reach, 16)), np.empty((reach, 16), dtype=np.bool_))
-    rows = []
+    rows = np.empty((n, 5))
+    filled = 0
     for at in order:
         y, x = float(ys[at]), float(xs[at])
+        if _taken(rows[:filled], y, x, 0.0):
+            continue
         for near in (3.0, 2.0):
             new_y, new_x = k.recentre(gy, gx, strength, threshold, y, x, reach, near)
             if abs(new_y - y) < 3 and abs(new_x - x) < 3:
                 y, x = new_y, new_x
         radius, score, energy = k.measure(gy, gx, strength, threshold, y, x, reach, *tables)
-        if score >= min_score and radius >= _MIN_RADIUS and _inside(y, x, pixels.shape):
-            rows.append((y, x, radius, score, energy))
-    return _settle(np.array(rows).reshape(-1, 5))
+        if score < min_score or radius < _MIN_RADIUS or not _inside(y, x, pixels.shape):
+            continue
+        if not _taken(rows[:filled], y, x, radius):
+            rows[filled] = y, x, radius, score, energy
+            filled += 1
+    rows = rows[:filled]
+    return rows[rows[:, 4] >= _FAINT * np.quantile(rows[:, 4], 0.9)] if filled else none
 
 
-def _settle(rows: np.ndarray) -> np.ndarray:
-    """Keep one row per bead, and none of those whose rings are faint beside the others'."""
-    if len(rows):
-        rows = rows[rows[:, 4] >= _FAINT * np.quantile(rows[:, 4], 0.9)]
-    kept: list[np.ndarray] = []
-    for row in rows:
-        if all(np.hypot(*(row[:2] - one[:2])) > _APART * max(row[2], one[2]) for one in kept):
-            kept.append(row)
-    return np.array(kept).reshape(-1, 5)
+def _taken(rows: np.ndarray, y: float, x: float, radius: float) -> bool:
+    """Whether ``(y, x)`` is so close to a bead of `rows` that it is the same bead."""
+    away2 = (rows[:, 0] - y) ** 2 + (rows[:, 1] - x) ** 2
+    return bool((away2 <= (_APART * np.maximum(rows[:, 2], radius)) ** 2).any())
 
 
 def _inside(y: float, x: float, shape: tuple[int, ...]) -> bool:
@@ -196,7 +199,7 @@ def _inside(y: float, x: float, shape: tuple[int, ...]) -> bool:
 def _edge_threshold(strength: np.ndarray) -> float:
     """Gradient length above which a pixel is an edge: out of the noise, and not negligible."""
     inner = strength[1:-1, 1:-1]
-    sample = inner[:: max(1, inner.shape[0] // 512), :: max(1, inner.shape[1] // 512)]
+    sample = inner[:: inner.shape[0] // 512 + 1, :: inner.shape[1] // 512 + 1]
     noise = float(np.median(sample)) / 1.1774
     return max(4.0 * noise, 0.05 * float(np.quantile(sample, 0.995)))
 
