@@ -92,6 +92,8 @@ class Property:
 class Camera(Protocol):
     """A source of frames; a context manager that opens and closes it.
 
+    All calls come from one thread at a time.
+
     Attributes
     ----------
     can_wait : bool

@@ -164,7 +164,7 @@ class CameraContract:
             camera.start()
             out = buffer_for(camera)
             first = read(camera, out).frame
-            time.sleep(0.2)
+            time.sleep(0.05)
             if camera.can_wait:
                 assert [read(camera, out).frame for _ in range(2)] == [first + 1, first + 2]
             else:

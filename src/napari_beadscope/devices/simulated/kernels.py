@@ -9,6 +9,8 @@ counts references, 80 ns a row), unsigned indices (signed ones are tested for be
 Together that is 3 times faster than the obvious loop.
 """
 
+# mypy: disable-error-code=no-untyped-def
+# numba infers the types of arguments; they are described instead
 from __future__ import annotations
 
 import numpy as np
@@ -21,7 +23,7 @@ _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
 @njit(cache=True, nogil=True)
-def row_starts(key, bits, starts):  # type: ignore[no-untyped-def]
+def row_starts(key, bits, starts):
     """Fill `starts` with one place below ``2**bits`` per row, from a splitmix64 of `key`."""
     for row in range(starts.shape[0]):
         x = key + np.uint64(row + 1) * _GOLDEN
@@ -32,7 +34,7 @@ def row_starts(key, bits, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_noise(base, bank, starts, out):  # type: ignore[no-untyped-def]
+def add_noise(base, bank, starts, out):
     """Write ``base + noise`` to `out`; all of one type, wrapping, for what cannot overflow."""
     for row in range(out.shape[0]):
         noise = bank[starts[row] : starts[row] + out.shape[1]]
@@ -43,7 +45,7 @@ def add_noise(base, bank, starts, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_noise_clipped(base, bank, starts, top, out):  # type: ignore[no-untyped-def]
+def add_noise_clipped(base, bank, starts, top, out):
     """Write ``base + noise`` to `out`, kept within 0 and `top`; `bank` is int32."""
     for row in range(out.shape[0]):
         noise = bank[starts[row] : starts[row] + out.shape[1]]
@@ -55,7 +57,7 @@ def add_noise_clipped(base, bank, starts, top, out):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def plane_profile(table, place, count, profile):  # type: ignore[no-untyped-def]
+def plane_profile(table, place, count, profile):
     """Fill `profile` with the first `count` radii at plane number `place`, Catmull-Rom in z."""
     last = table.shape[0] - 1
     place = min(max(place, 0.0), float(last))
@@ -73,7 +75,7 @@ def plane_profile(table, place, count, profile):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def span(dy, radius, x, width):  # type: ignore[no-untyped-def]
+def span(dy, radius, x, width):
     """Return first and end column of the disc of `radius` about `x`, `dy` rows off."""
     room = radius * radius - dy * dy
     if room <= 0:
@@ -83,111 +85,198 @@ def span(dy, radius, x, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_pattern(profile, radius, per_px, x, y, scratch):  # type: ignore[no-untyped-def]
+def slopes_of(profile):
+    """Return the differences between neighbours of `profile`, the last 0."""
+    slope = np.zeros_like(profile)
+    for i in range(profile.shape[0] - 1):
+        slope[i] = profile[i + 1] - profile[i]
+    return slope
+
+
+@njit(cache=True, nogil=True)
+def ring_row(profile, slope, per_px, square, offset, count, places, parts, values, rises):
+    """Fill `values` with `profile` along a row, `square` px² and `offset` px off its centre.
+
+    `places`, `parts` and `rises` are room to work in.
+    """
+    for i in range(count):
+        dx = offset + np.float32(np.int32(i))
+        place = np.sqrt(dx * dx + square) * per_px
+        places[i] = np.uint32(np.int32(place))
+        parts[i] = place - np.float32(np.int32(place))
+    for i in range(count):
+        values[i] = profile[np.uint64(places[i])]
+    for i in range(count):
+        rises[i] = slope[np.uint64(places[i])]
+    for i in range(count):
+        values[i] += parts[i] * rises[i]
+
+
+@njit(cache=True, nogil=True)
+def light_row(light, lamp, line, begin, count, values):
+    """Turn contrasts to electrons, at least 0.
+
+    Half the sum with its size is max(.., 0), but not by a masked store, which what follows
+    would wait for.
+    """
+    half, one = np.float32(0.5), np.float32(1)
+    for i in range(count):
+        background = np.float32(light[line, begin + i]) * lamp
+        electrons = background * (one + values[i])
+        values[i] = half * (electrons + abs(electrons))
+
+
+@njit(cache=True, nogil=True)
+def camera_row(bank, noise, variance, scale, limit, line, begin, count, values, out):
+    """Turn electrons to pixel values in `out`, with noise unless `variance` is below 0."""
+    zero, half = np.float32(0), np.float32(0.5)
+    if variance >= zero:
+        for i in range(count):
+            values[i] += np.sqrt(values[i] + variance) * bank[noise + i]
+    for i in range(count):
+        value = values[i] * scale + half
+        value = value if value > zero else zero
+        values[i] = value if value < limit else limit
+    for i in range(count):
+        out[line, begin + i] = np.int32(values[i])
+
+
+@njit(cache=True, nogil=True)
+def add_pattern(profile, radius, per_px, x, y, scratch):
     """Overlay a radial `profile` about ``(x, y)`` on `scratch`, within `radius` px.
 
     Both are contrasts; light that passes both is multiplied: ``(1 + a) (1 + b) - 1``.
     """
     height, width = scratch.shape
     scale, one = np.float32(per_px), np.float32(1)
-    slope = np.zeros_like(profile)
-    for i in range(profile.shape[0] - 1):
-        slope[i] = profile[i + 1] - profile[i]
+    slope = slopes_of(profile)
     places, parts = np.empty(width, np.uint32), np.empty(width, np.float32)
-    values, slopes = np.empty(width, np.float32), np.empty(width, np.float32)
+    values, rises = np.empty(width, np.float32), np.empty(width, np.float32)
     first = max(int(np.ceil(y - radius)), 0)
     for row in range(first, min(int(np.floor(y + radius)) + 1, height)):
         start, stop = span(row - y, radius, x, width)
-        square = np.float32((row - y) * (row - y))
-        offset = np.float32(start - x)
+        square, offset = np.float32((row - y) * (row - y)), np.float32(start - x)
         begin, count, line = np.uint64(start), np.uint64(max(stop - start, 0)), np.uint64(row)
-        for i in range(count):
-            dx = offset + np.float32(np.int32(i))
-            place = np.sqrt(dx * dx + square) * scale
-            places[i] = np.uint32(np.int32(place))
-            parts[i] = place - np.float32(np.int32(place))
-        for i in range(count):
-            values[i] = profile[np.uint64(places[i])]
-        for i in range(count):
-            slopes[i] = slope[np.uint64(places[i])]
-        for i in range(count):
-            values[i] += parts[i] * slopes[i]
+        ring_row(profile, slope, scale, square, offset, count, places, parts, values, rises)
         for i in range(count):
             before = scratch[line, begin + i]
             scratch[line, begin + i] = before + values[i] * (before + one)
 
 
 @njit(cache=True, nogil=True)
-def add_beads(table, first, step, support, per_px, positions, profile, radii, scratch):  # type: ignore[no-untyped-def]
-    """Overlay every bead ``(x_px, y_px, z_nm)`` on `scratch`; note radii in px."""
-    for bead in range(positions.shape[0]):
-        place = (positions[bead, 2] - first) / step
-        plane = min(max(int(place + 0.5), 0), table.shape[0] - 1)
-        count = support[plane]
-        plane_profile(table, place, count + 2, profile)
-        # the last ring fades out, so that no edge shows
-        fade = min(16, count)
-        for i in range(fade):
-            profile[count - fade + i] *= np.float32(1) - np.float32(i + 1) / np.float32(fade)
-        profile[count], profile[count + 1] = 0, 0
-        radii[bead] = count / per_px
-        x, y = positions[bead, 0], positions[bead, 1]
-        add_pattern(profile, radii[bead], per_px, x, y, scratch)
+def bead_profile(table, first, step, support, z, profile):
+    """Fill `profile` for a bead at height `z` and return how many radii it has."""
+    place = (z - first) / step
+    plane = min(max(int(place + 0.5), 0), table.shape[0] - 1)
+    count = support[plane]
+    plane_profile(table, place, count + 2, profile)
+    # the last ring fades out, so that no edge shows
+    fade = min(16, count)
+    for i in range(fade):
+        profile[count - fade + i] *= np.float32(1) - np.float32(i + 1) / np.float32(fade)
+    profile[count], profile[count + 1] = 0, 0
+    return count
 
 
 @njit(cache=True, nogil=True)
-def expose(positions, radii, scratch, light, unit, bank, starts, counts, read, top, out):  # type: ignore[no-untyped-def]
-    """Turn contrast in `scratch` to pixel values in `out` around every bead.
+def add_beads(table, first, step, support, per_px, positions, profile, scratch):
+    """Overlay every bead ``(x_px, y_px, z_nm)`` on `scratch`."""
+    for bead in range(positions.shape[0]):
+        count = bead_profile(table, first, step, support, positions[bead, 2], profile)
+        x, y = positions[bead, 0], positions[bead, 1]
+        add_pattern(profile, count / per_px, per_px, x, y, scratch)
+
+
+@njit(cache=True, nogil=True)
+def find_overlaps(positions, radii, crowded):
+    """Set `crowded` for every bead whose disc meets that of another."""
+    crowded[:] = False
+    for one in range(positions.shape[0]):
+        for two in range(one):
+            dx = positions[one, 0] - positions[two, 0]
+            dy = positions[one, 1] - positions[two, 1]
+            reach = radii[one] + radii[two] + 1
+            if dx * dx + dy * dy < reach * reach:
+                crowded[one] = crowded[two] = True
+
+
+@njit(cache=True, nogil=True)
+def wipe(x, y, radius, scratch):
+    """Set `scratch` to 0 within `radius` of ``(x, y)``."""
+    height, width = scratch.shape
+    first = max(int(np.ceil(y - radius)), 0)
+    for row in range(first, min(int(np.floor(y + radius)) + 1, height)):
+        start, stop = span(row - y, radius, x, width)
+        for column in range(np.uint64(start), np.uint64(max(start, stop))):
+            scratch[np.uint64(row), column] = 0
+
+
+@njit(cache=True, nogil=True)
+def paint_beads(
+    table,
+    first,
+    step,
+    support,
+    per_px,
+    positions,
+    profile,
+    scratch,
+    light,
+    unit,
+    bank,
+    starts,
+    counts,
+    read,
+    top,
+    out,
+):
+    """Write every bead ``(x_px, y_px, z_nm)`` to `out`.
 
     `light` is the background, `unit` the electrons of 1 in it, `bank` normal noise, `counts`
     pixel value per electron, `read` the variance of the read noise in electrons, -1 for no noise
-    at all.
+    at all. Beads that overlap meet in `scratch` first, which is all 0 before and after; the
+    others go straight to `out`.
     """
     height, width = out.shape
-    work = np.empty(width, np.float32)
-    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    lamp = np.float32(unit)
-    scale, variance, limit = np.float32(counts), np.float32(read), np.float32(top)
-    for bead in range(positions.shape[0]):
+    beads = positions.shape[0]
+    radii, crowded = np.empty(beads), np.empty(beads, np.bool_)
+    for bead in range(beads):
+        place = (positions[bead, 2] - first) / step
+        radii[bead] = support[min(max(int(place + 0.5), 0), table.shape[0] - 1)] / per_px
+    find_overlaps(positions, radii, crowded)
+    for bead in range(beads):
+        if crowded[bead]:
+            bead_profile(table, first, step, support, positions[bead, 2], profile)
+            x, y = positions[bead, 0], positions[bead, 1]
+            add_pattern(profile, radii[bead], per_px, x, y, scratch)
+    scale, lamp, ring = np.float32(counts), np.float32(unit), np.float32(per_px)
+    variance, limit = np.float32(read), np.float32(top)
+    places, parts = np.empty(width, np.uint32), np.empty(width, np.float32)
+    values, rises = np.empty(width, np.float32), np.empty(width, np.float32)
+    for bead in range(beads):
         x, y, radius = positions[bead, 0], positions[bead, 1], radii[bead]
-        first = max(int(np.ceil(y - radius)), 0)
-        for row in range(first, min(int(np.floor(y + radius)) + 1, height)):
+        bead_profile(table, first, step, support, positions[bead, 2], profile)
+        slope = slopes_of(profile)
+        low = max(int(np.ceil(y - radius)), 0)
+        for row in range(low, min(int(np.floor(y + radius)) + 1, height)):
             start, stop = span(row - y, radius, x, width)
+            square, offset = np.float32((row - y) * (row - y)), np.float32(start - x)
             begin, count, line = np.uint64(start), np.uint64(max(stop - start, 0)), np.uint64(row)
-            noise = np.uint64(starts[row] + start)
-            for i in range(count):
-                # half the sum with its size: as max(.., 0), but not a masked store, which the
-                # loops below would wait for
-                background = np.float32(light[line, begin + i]) * lamp
-                electrons = background * (one + scratch[line, begin + i])
-                work[i] = half * (electrons + abs(electrons))
-            if variance >= zero:
+            if crowded[bead]:
                 for i in range(count):
-                    work[i] += np.sqrt(work[i] + variance) * bank[noise + i]
-            for i in range(count):
-                value = work[i] * scale + half
-                value = value if value > zero else zero
-                work[i] = value if value < limit else limit
-            for i in range(count):
-                out[line, begin + i] = np.int32(work[i])
+                    values[i] = scratch[line, begin + i]
+            else:
+                ring_row(profile, slope, ring, square, offset, count, places, parts, values, rises)
+            light_row(light, lamp, line, begin, count, values)
+            noise = np.uint64(starts[row] + start)
+            camera_row(bank, noise, variance, scale, limit, line, begin, count, values, out)
+    for bead in range(beads):
+        if crowded[bead]:
+            wipe(positions[bead, 0], positions[bead, 1], radii[bead], scratch)
 
 
 @njit(cache=True, nogil=True)
-def wipe(positions, radii, scratch):  # type: ignore[no-untyped-def]
-    """Set `scratch` to 0 around every bead."""
-    height, width = scratch.shape
-    for bead in range(positions.shape[0]):
-        x, y, radius = positions[bead, 0], positions[bead, 1], radii[bead]
-        first = max(int(np.ceil(y - radius)), 0)
-        end = min(int(np.floor(y + radius)) + 1, height)
-        for row in range(first, end):
-            start, stop = span(row - y, radius, x, width)
-            for column in range(np.uint64(start), np.uint64(max(start, stop))):
-                scratch[np.uint64(row), column] = 0
-
-
-@njit(cache=True, nogil=True)
-def first_order(keep, kick, noise):  # type: ignore[no-untyped-def]
+def first_order(keep, kick, noise):
     """Turn white `noise` ``(t, n)`` into ``x[t] = keep * x[t-1] + kick * noise[t]`` from 0."""
     for n in range(noise.shape[1]):
         noise[0, n] = kick[n] * noise[0, n]

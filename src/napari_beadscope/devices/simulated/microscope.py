@@ -195,39 +195,26 @@ class SimulatedMicroscope:
     def _render_beads(self, places: np.ndarray, out: np.ndarray) -> None:
         from napari_beadscope.devices.simulated import kernels
 
-        options, radii = self.options, np.zeros(len(places))
-        self._add_beads(places, radii, self._scratch)
-        variance = options.read_noise_e**2 if options.noise else -1.0
-        kernels.expose(
+        options = self.options
+        kernels.paint_beads(
+            *self._optics(),
             places,
-            radii,
+            self._profile,
             self._scratch,
             self._light,
             options.light_e_per_ms * options.exposure_ms / LIGHT_STEPS,
             self._bank,
             self._starts,
             options.counts_per_e,
-            variance,
+            options.read_noise_e**2 if options.noise else -1.0,
             options.full_scale,
             out,
         )
-        kernels.wipe(places, radii, self._scratch)
 
-    def _add_beads(self, places: np.ndarray, radii: np.ndarray, contrast: np.ndarray) -> None:
-        from napari_beadscope.devices.simulated import kernels
-
+    def _optics(self) -> tuple[np.ndarray, float, float, np.ndarray, float]:
         table = self._table
-        kernels.add_beads(
-            table.contrast,
-            table.z_first_nm,
-            table.z_step_nm,
-            table.support,
-            self.options.nm_per_px / table.r_step_nm,
-            places,
-            self._profile,
-            radii,
-            contrast,
-        )
+        per_px = self.options.nm_per_px / table.r_step_nm
+        return table.contrast, table.z_first_nm, table.z_step_nm, table.support, per_px
 
     def focus_sweep(self, z_nm: Any, bead: int = 0, size_px: int = 64) -> np.ndarray:
         """Return a noise-free stack ``(n, y, x)`` of one bead at the given heights.
@@ -254,6 +241,8 @@ class SimulatedMicroscope:
         InputError
             There is no such bead.
         """
+        from napari_beadscope.devices.simulated import kernels
+
         if not 0 <= bead < self.options.beads:
             raise InputError(f"there is no bead {bead}", f"there are {self.options.beads}")
         heights = np.atleast_1d(np.asarray(z_nm, np.float64))
@@ -265,7 +254,8 @@ class SimulatedMicroscope:
         centre = (size_px - 1) / 2
         for index, height in enumerate(heights):
             contrast = np.zeros((size_px, size_px), np.float32)
-            self._add_beads(np.array([[centre, centre, height]]), np.zeros(1), contrast)
+            place = np.array([[centre, centre, height]])
+            kernels.add_beads(*self._optics(), place, self._profile, contrast)
             counts = np.rint(lamp * (1 + contrast))
             stack[index] = np.clip(counts, 0, self.options.full_scale)
         return stack
