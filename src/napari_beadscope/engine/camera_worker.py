@@ -32,7 +32,6 @@ _READ_TIMEOUT_S = 0.05
 _FULL_PAUSE_S = 0.0005
 _IDLE_PAUSE_S = 0.05
 _OPEN_LEASE_S = 60.0
-_HEALTH_EVERY_S = 60.0
 
 
 class CameraWorker(RingWorker):
@@ -193,12 +192,12 @@ class CameraWorker(RingWorker):
         ]
 
     def _log_health(self, head: int) -> None:
-        """Log frames, rate and drops once a minute, in verbose mode."""
+        """Log frames, rate and drops, once a minute by default, in verbose mode."""
         if not self.config.engine.verbose:
             return
         since, frames, dropped = self._logged
         elapsed = time.monotonic() - since
-        if elapsed < _HEALTH_EVERY_S:
+        if elapsed < self.config.engine.health_log_s:
             return
         assert self._ring is not None
         _LOG.info(

@@ -12,6 +12,7 @@ from napari_beadscope.ring import TableSpec
 
 HEALTH_ROWS = 64
 MOTOR_ROWS = 16
+RECORDER_CLAIM = 0  # on the frame ring; the trackers' follow
 HEALTH_FIELDS = (
     ("pid", "<i8"),
     ("heartbeat_ns", "<i8"),  # may lie in the future: a long step was announced
@@ -39,6 +40,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     ring_mb: int = 512
     min_ring_slots: int = 8
     status_hz: float = 10.0
+    health_log_s: float = 60.0
     settings: dict[str, Any] = {}
     verbose: bool = False
 

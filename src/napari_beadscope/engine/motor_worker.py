@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from napari_beadscope.core.errors import BeadscopeError, EngineError
 from napari_beadscope.core.orders import Attach, Move, Order, Ready, SetTask
-from napari_beadscope.devices import open_motor
+from napari_beadscope.devices import Motor, open_motor
 from napari_beadscope.engine.config import WorkerConfig, motor_spec
 from napari_beadscope.engine.worker import Worker
 from napari_beadscope.ring import LatestTable
@@ -21,13 +22,16 @@ class MotorWorker(Worker):
     def __init__(self, config: WorkerConfig) -> None:
         super().__init__(config)
         self._name = config.name.removeprefix("motor-")
+        self._held = ExitStack()
         self._row = config.motors.index(self._name)
         self._table = LatestTable.attach(motor_spec(config.shared.motors), writable=True)
-        self._motor = open_motor(config.device, dict(config.device_options))
         self._target = 0.0
+        self._motor: Motor
 
     def open(self) -> None:
         """Open the motor and report its unit."""
+        self._motor = open_motor(self.config.device, dict(self.config.device_options))
+        self._held.callback(self._motor.close)
         self._motor.open()
         self._target = self._motor.position()
         self._publish()
@@ -56,7 +60,7 @@ class MotorWorker(Worker):
 
     def close(self) -> None:
         """Halt and close the motor."""
-        self._motor.close()
+        self._held.close()
         self._table.close()
 
     def _publish(self) -> bool:

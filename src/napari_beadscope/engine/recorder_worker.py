@@ -29,14 +29,13 @@ from napari_beadscope.core.orders import (
     Untracked,
 )
 from napari_beadscope.core.types import FrameStamp
-from napari_beadscope.engine.config import WorkerConfig
+from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.row_merge import RowMerge
 from napari_beadscope.engine.worker import RingWorker
 from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackReader, TrackRingSpec
 from napari_beadscope.storage import Manifest, RecordingWriter
 
 _LOG = logging.getLogger(__name__)
-_CLAIM = 0
 _IDLE_PAUSE_S = 0.05
 _POLL_S = 0.002
 _BATCH_BYTES = 32 * 2**20
@@ -86,7 +85,7 @@ class RecorderWorker(RingWorker):
             case Begin(number, first, stop):
                 self._begin(number, first, stop)
             case End(_, stop):
-                self._stop = stop
+                self._stop = max(stop, self._next)  # what is on disk already belongs to it
             case Untracked(tracker, why):
                 self._give_up_tracker(tracker, why)
             case Abort():
@@ -104,7 +103,7 @@ class RecorderWorker(RingWorker):
         try:
             wrote = self._write_frames(self._ring, self._writer)
             if self._merge is not None:
-                wrote += self._merge.write(self._writer)
+                wrote += self._merge.write(self._writer, self._next)
             self.beat(frames=self._writer.frames_written, rows=self._writer.rows_written)
             if not wrote and self._is_complete():
                 self._finish()
@@ -153,9 +152,9 @@ class RecorderWorker(RingWorker):
         except BeadscopeError as error:
             self.report(RecordingFailed(error.what, error.remedy))
             return
-        if not (order.resume and self._ring.is_registered(_CLAIM)):
-            self._ring.register(_CLAIM)
-        self._next = self._ring.cursor(_CLAIM)
+        if not order.resume:
+            self._ring.register(RECORDER_CLAIM)
+        self._next = self._ring.cursor(RECORDER_CLAIM)  # stands also when the claim was let go of
         self._merge = None
         if task.mode.tracks:
             self._merge = RowMerge(self._tracks, resume=order.resume)
@@ -201,6 +200,8 @@ class RecorderWorker(RingWorker):
     def _is_complete(self) -> bool:
         if self._stop < 0 or self._next < self._stop:
             return False
+        assert self._ring is not None
+        self._ring.unregister(RECORDER_CLAIM)  # tells the trackers that its cursor is the end
         return self._merge is None or not self._merge.unfinished(self._stop)
 
     def _finish(self) -> None:
@@ -237,7 +238,7 @@ class RecorderWorker(RingWorker):
         self._writer = None
         self._began = False
         if self._ring is not None:
-            self._ring.unregister(_CLAIM)
+            self._ring.unregister(RECORDER_CLAIM)
         for ring in self._tracks:
             ring.release_reader()
         self.state(state)
@@ -271,7 +272,7 @@ class RecorderWorker(RingWorker):
         if views:
             self.beat(_WRITE_LEASE_S, busy=1)
             writer.write_frames(views, stamps)
-        ring.advance(_CLAIM, seq)
+        ring.advance(RECORDER_CLAIM, seq)
         self._next = seq
         self.beat(busy=0)
         return len(views) or 1

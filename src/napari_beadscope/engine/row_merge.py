@@ -41,9 +41,9 @@ class RowMerge:
         """Return the trackers that have frames before `stop` to do."""
         return [k for k in self._waiting() if self._rings[k].done < stop]
 
-    def write(self, writer: RecordingWriter) -> int:
-        """Write the rows that are complete; return how many there were."""
-        safe = min((self._rings[k].done for k in self._waiting()), default=2**62)
+    def write(self, writer: RecordingWriter, stop: int) -> int:
+        """Write the rows that are complete, of frames before `stop`; return how many."""
+        safe = min([stop, *(self._rings[k].done for k in self._waiting())])
         ready = []
         for k, ring in enumerate(self._rings):
             rows, self._next[k] = ring.read(self._next[k], _READ_ROWS)

@@ -27,7 +27,7 @@ from napari_beadscope.core.orders import (
     SetTask,
 )
 from napari_beadscope.core.types import MAX_RADIAL_BINS, TRACK_ROW, FrameStamp, TrackerTask
-from napari_beadscope.engine.config import WorkerConfig
+from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.gpu_lock import gpu_lock
 from napari_beadscope.engine.worker import RingWorker
 from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackRingSpec, TrackWriter
@@ -48,7 +48,7 @@ class TrackerWorker(RingWorker):
         super().__init__(config)
         self._index = int(config.name.partition("-")[2])
         self._count = config.engine.limits.trackers
-        self._claim = 1 + self._index  # claim 0 on the frame ring is the recorder's
+        self._claim = RECORDER_CLAIM + 1 + self._index
         self._rows = TrackWriter.attach(
             TrackRingSpec(config.shared.track_rings[self._index], config.shared.track_rows)
         )
@@ -58,7 +58,7 @@ class TrackerWorker(RingWorker):
         self._backend_name = ""
         self._zlut: ZLut | None = None
         self._warm: tuple = ()
-        self._saving = self._begun = self._resumed = False
+        self._saving = self._begun = self._resumed = self._ending = False
         self._stop = -1
         self._next = 0
         self._quiet: tuple[int, float] = (-1, 0.0)
@@ -90,7 +90,7 @@ class TrackerWorker(RingWorker):
                 self.report(Began(number))
                 self.state("RUNNING")
             case End(_, stop):
-                self._stop = stop
+                self._stop, self._ending = stop, True
             case Abort():
                 self._leave("READY")
             case _:
@@ -105,9 +105,9 @@ class TrackerWorker(RingWorker):
             return self._track_newest(ring)
         if not self._begun:
             return _POLL_S
-        stop = self._stop if self._stop >= 0 else ring.head
-        if self._stop >= 0 and self._next >= self._stop:
-            self._finish()
+        stop, is_last = self._end(ring)
+        if is_last and self._next >= stop:
+            self._finish(stop)
             return 0.0
         batch = self._collect(ring, min(ring.head, stop))
         if batch:
@@ -178,12 +178,25 @@ class TrackerWorker(RingWorker):
             self._next = self._mine(max(self._ring.cursor(self._claim), self._rows.done))
         else:
             self._ring.register(self._claim)
-        self._saving, self._begun, self._stop = True, False, -1
+        self._saving, self._begun, self._ending, self._stop = True, False, False, -1
         self._quiet = (-1, 0.0)
         self.report(Armed(number, self._ring.cursor(self._claim)))
 
-    def _finish(self) -> None:
-        self._publish(np.empty(0, TRACK_ROW), self._stop)
+    def _end(self, ring: FrameReader) -> tuple[int, bool]:
+        """Return up to which frame to track, and whether that is the end of the recording.
+
+        The recorder may have written some frames more by the time it is told to end. It lets go
+        of its claim at the last one, and that is the end for the trackers too.
+        """
+        if self._stop < 0:
+            return ring.head, False
+        if not self._ending:
+            return self._stop, True
+        is_last = not ring.is_registered(RECORDER_CLAIM)
+        return max(self._stop, ring.cursor(RECORDER_CLAIM)), is_last
+
+    def _finish(self, stop: int) -> None:
+        self._publish(np.empty(0, TRACK_ROW), stop)
         self.report(Finished(0))
         self._leave("FINISHED")
         if self.is_orphan:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_beadscope.core.errors import EngineError, InputError, StateError
+from napari_beadscope.core.errors import EngineError, InputError, StateError, StorageError
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
     AddMotor,
@@ -262,6 +262,8 @@ class AttachedScope:
             It ended early, because of what the message says.
         """
         value = self._ask(StopRecording(), timeout_s=STOP_TIMEOUT_S)
+        if value["error"]:
+            raise StorageError(value["error"], f"what was saved is in {value['folder']}")
         return Path(value["folder"])
 
     def record(

@@ -110,7 +110,10 @@ class EngineView:
         if event is None:
             return
         for callback in callbacks:
-            callback(event)
+            try:
+                callback(event)
+            except Exception:  # the boundary to the user's code, which must not cut us off
+                _LOG.exception("a callback raised on %s", type(event).__name__)
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event from now on; return what ends that."""
