@@ -19,6 +19,15 @@ BEADS = (Bead(0, Roi(1, 2, 9)), Bead(5, Roi(12, 20, 11)))
 FILE_BYTES = 4096 + 37 * (SHAPE[0] * SHAPE[1] * 2 + 256)
 
 
+def new_manifest(mode: str) -> Manifest:
+    """Describe a recording with many small video files."""
+    manifest = Manifest.new(
+        mode=mode, format=FrameFormat(*SHAPE, "uint16"), beads=BEADS, fps=1000.0
+    )
+    manifest.video_file_bytes = FILE_BYTES
+    return manifest
+
+
 def pixels(frames: np.ndarray) -> np.ndarray:
     """Return the frames with these numbers, ``(n, y, x)`` uint16."""
     place = np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE)
@@ -71,11 +80,8 @@ def main() -> None:
     number = 0
     while True:
         folder = root / f"{number:04d}"
-        manifest = Manifest.new(
-            mode=mode, format=FrameFormat(*SHAPE, "uint16"), beads=BEADS, fps=1000.0
-        )
         say(f"folder {folder}")
-        writer = RecordingWriter.create(folder, manifest, video_bytes=FILE_BYTES)
+        writer = RecordingWriter.create(folder, new_manifest(mode))
         write_on(writer, 1000, int(rng.integers(1, 40)), rng)
         writer.finish()
         say("finished")

@@ -248,6 +248,36 @@ def test_resume_goes_on_without_loss_or_repetition(
             assert recording.manifest.rows_written == 84
 
 
+def test_resume_refuses_what_it_cannot_trust_and_deletes_nothing(
+    tmp_path: Path, make_manifest: Make, make_frames: Make, make_stamps: Make
+) -> None:
+    for number, name in enumerate(("frames.csv", "video_0000.ome.tif", "video_0001.ome.tif")):
+        folder = tmp_path / str(number)
+        writer = RecordingWriter.create(folder, make_manifest("full"), video_bytes=SMALL_FILES)
+        writer.write_frames(make_frames(12), make_stamps(range(12)))
+        writer.close()
+        (folder / name).unlink()
+        before = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        with pytest.raises(StorageError, match=r"cannot be continued .* `beadscope recover`"):
+            RecordingWriter.resume(folder)
+        after = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        assert after == before
+
+
+def test_resume_without_more_rows_keeps_the_profiles(
+    tmp_path: Path, make_manifest: Make, make_rows: Make
+) -> None:
+    writer = RecordingWriter.create(tmp_path, make_manifest("track", profiles=True))
+    writer.write_tracks(make_rows([0, 1, 2]))
+    writer.close()
+    with open(tmp_path / "profiles.csv", "ab") as file:
+        file.write(b"2,9,1,2,3,4,5,6\n3,3,1")  # its track row never came
+    RecordingWriter.resume(tmp_path).finish()
+    recording = open_recording(tmp_path)
+    assert len(recording.profiles) == len(recording.tracks) == 6
+    assert {"tracks", "profiles"} <= {file.kind for file in recording.manifest.files}
+
+
 def test_wrong_frames_are_refused_and_harm_nothing(
     tmp_path: Path, make_manifest: Make, make_frames: Make, make_stamps: Make, make_rows: Make
 ) -> None:

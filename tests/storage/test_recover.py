@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import tifffile
 from napari_beadscope.core.errors import StorageError
 from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.storage import RecordingWriter, open_recording
+from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.recover import recover
 
 Make = Callable[..., Any]
@@ -76,7 +76,7 @@ def test_a_crashed_recording_becomes_whole(mode: str, crashed: Make) -> None:
     assert [(g.first, g.last, g.cause) for g in report.frames_lost] == [(10, 11, "dropped")]
     assert "20 frames and" in report.sentence
     assert "the last frame saved is 21 at 0.210 s" in report.sentence
-    assert "2 frames before that are missing (10–11)" in report.sentence
+    assert "2 frames in between are missing (10–11)" in report.sentence
     if AcquisitionMode(mode).tracks:
         assert report.rows_saved == 30
         untracked = open_recording(folder).untracked
@@ -153,22 +153,30 @@ def test_a_missing_table_is_said_so(crashed: Make, name: str) -> None:
         assert (report.frames_saved, report.rows_saved) == (0, 30)
         assert "frames.csv is missing" in report.sentence
         assert "no frame was saved" in report.sentence
+        parts = [tifffile.imread(path) for path in sorted(folder.glob("video_*"))]
+        np.testing.assert_array_equal(np.concatenate(parts), frames)  # for a person to sort out
     else:
         _check(folder, frames, [*range(10), *range(12, 22)])
         assert report.rows_saved == (0 if name == "tracks.csv" else 30)
 
 
-def test_a_damaged_line_ends_what_is_trusted(crashed: Make) -> None:
+@pytest.mark.parametrize("damage", [b"\0\0\0\n", b"3,x,y\n", b"1,0.01,video_0000.ome.tif,1\n"])
+def test_a_damaged_line_costs_its_frame_only(crashed: Make, damage: bytes) -> None:
     folder, frames = crashed()
     lines = (folder / "frames.csv").read_bytes().splitlines(keepends=True)
-    for damage in (b"\0\0\0\n", b"3,x,y\n", lines[2]):
-        (folder / "frames.csv").write_bytes(b"".join([*lines[:6], damage, *lines[7:]]))
-        copy = folder.with_name("copy")
-        shutil.copytree(folder, copy)
-        report = recover(copy)
-        _check(copy, frames[:5], [0, 1, 2, 3, 4])
-        assert "frames.csv is damaged after line 6" in report.sentence
-        shutil.rmtree(copy)
+    (folder / "frames.csv").write_bytes(b"".join([*lines[:6], damage, *lines[7:]]))
+    report = recover(folder)
+    assert "1 lines of frames.csv are damaged" in report.sentence
+    assert "video_0000.ome.tif keeps 1 pages that no line speaks of" in report.sentence
+    recording = open_recording(folder)
+    kept = [k for k in range(20) if k != 5]
+    np.testing.assert_array_equal(recording.frames, frames[kept])
+    assert [(g.first, g.last, g.cause) for g in recording.gaps] == [
+        (5, 5, "lost: its line in frames.csv was damaged"),
+        (10, 11, "dropped"),
+    ]
+    assert len(tifffile.imread(folder / "video_0000.ome.tif")) == 9
+    assert recover(folder).files_repaired == ()
 
 
 def test_unreadable_track_rows_are_left_for_a_person(crashed: Make) -> None:
@@ -179,6 +187,14 @@ def test_unreadable_track_rows_are_left_for_a_person(crashed: Make) -> None:
     assert report.rows_saved == 0
     assert "it was left as it is" in report.sentence
     assert b"what?" in (folder / "tracks.csv").read_bytes()
+
+
+def test_a_complete_recording_needs_no_writable_folder(
+    tmp_path: Path, make_manifest: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RecordingWriter.create(tmp_path, make_manifest("full")).finish()
+    monkeypatch.setattr(WritingLock, "take", lambda *_: pytest.fail("nothing is written"))
+    assert "nothing had to be repaired" in recover(tmp_path).sentence
 
 
 def test_a_live_recording_is_left_alone(

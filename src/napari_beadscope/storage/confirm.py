@@ -42,6 +42,8 @@ def read_resume_point(folder: Path, manifest: Manifest) -> ResumePoint:
         frames.csv is not what a killed writer leaves.
     """
     path = folder / FRAMES_NAME
+    if not path.exists():
+        raise ValueError(f"{path} is missing")
     blocks = list(tables.first_numbers(path))
     frames = np.concatenate(blocks) if blocks else np.empty(0, np.int64)
     if len(frames):
@@ -70,43 +72,36 @@ def _last_place(path: Path) -> tuple[str, int]:
 
 
 def read_index(folder: Path) -> tuple[np.ndarray, str]:
-    """Return the sound part of frames.csv as `FRAMES` rows, and what is wrong with the rest.
+    """Return the sound lines of frames.csv as `FRAMES` rows, and what is wrong with the others.
 
-    The second value is '' when nothing is.
+    The second value is '' when nothing is: a torn last line is what every killed writer may leave.
     """
     path = folder / FRAMES_NAME
     if not path.exists():
         return np.empty(0, FRAMES), f"{FRAMES_NAME} is missing"
-    problem = ""
+    damaged = 0
     try:
         rows = tables.read_table(path, FRAMES)
     except StorageError:
-        rows = _readable_rows(path)
-        problem = f"{FRAMES_NAME} is damaged after line {len(rows) + 1}"
-    same_file = rows["file"][1:] == rows["file"][:-1]
-    page_step = np.where(same_file, rows["page"][:-1] + 1, 0)
-    sound = (np.diff(rows["frame"]) > 0) & (rows["page"][1:] == page_step)
-    if not sound.all():
-        rows = rows[: int(np.argmin(sound)) + 1]
-        problem = f"{FRAMES_NAME} is damaged after line {len(rows) + 1}"
-    return rows, problem
+        rows, damaged = _readable_rows(path)
+    newest = np.maximum.accumulate(rows["frame"])
+    sound = np.append(True, rows["frame"][1:] > newest[:-1])[: len(rows)]
+    damaged += int((~sound).sum())
+    return rows[sound], f"{damaged} lines of {FRAMES_NAME} are damaged" if damaged else ""
 
 
-def _readable_rows(path: Path) -> np.ndarray:
-    rows = []
+def _readable_rows(path: Path) -> tuple[np.ndarray, int]:
+    """Return the lines that can be understood, and how many can not."""
+    rows, damaged = [], 0
     with open(path, "rb") as file:
-        if file.readline() != tables.header(FRAMES).encode():
-            return np.empty(0, FRAMES)
-        for line in file:
-            try:
-                frame, time_s, name, page = line.decode("ascii").split(",")
-                rows.append((int(frame), float(time_s), name, int(page)))
-            except ValueError:
-                break
-            if not line.endswith(b"\n"):
-                del rows[-1]
-                break
-    return np.array(rows, FRAMES)
+        lines = file.read(tables.whole_lines_end(path)).splitlines()
+    for line in lines[1:] if lines[:1] == [tables.header(FRAMES).encode().strip()] else lines:
+        try:
+            frame, time_s, name, page = line.decode("ascii").split(",")
+            rows.append((int(frame), float(time_s), name, int(page)))
+        except ValueError:
+            damaged += 1
+    return np.array(rows, FRAMES), damaged
 
 
 def pages_of(path: Path, spec: MovieSpec, manifest: Manifest) -> int:

@@ -189,7 +189,7 @@ class Manifest(_Part):
             The file cannot be written.
         """
         text = yaml.dump(
-            self.model_dump(mode="json"),
+            self.model_dump(mode="json", fallback=str),
             Dumper=_Dumper,
             sort_keys=False,
             allow_unicode=True,

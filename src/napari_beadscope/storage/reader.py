@@ -31,10 +31,13 @@ class LazyFrames:
     array([0., 1.])
     """
 
-    def __init__(self, parts: list[np.ndarray]) -> None:
+    def __init__(self, parts: list[np.ndarray], places: np.ndarray | None = None) -> None:
+        """Join `parts`, all of each, or frame by frame from `places` ``(n, 2)``: part, page."""
         self._parts = parts
-        self._starts = np.cumsum([0, *(len(part) for part in parts)])
-        self.shape: tuple[int, int, int] = (int(self._starts[-1]), *parts[0].shape[1:])
+        if places is None:
+            places = np.array([(i, k) for i, part in enumerate(parts) for k in range(len(part))])
+        self._places = places.reshape(-1, 2)
+        self.shape: tuple[int, int, int] = (len(self._places), *parts[0].shape[1:])
         self.dtype = parts[0].dtype.newbyteorder("=")
         self.ndim = 3
 
@@ -73,9 +76,8 @@ class LazyFrames:
     def _frame(self, number: int) -> np.ndarray:
         if not -len(self) <= number < len(self):
             raise IndexError(f"frame {number} of a recording of {len(self)}")
-        number %= len(self)
-        part = int(np.searchsorted(self._starts, number, side="right")) - 1
-        return np.asarray(self._parts[part][number - self._starts[part]])
+        part, page = self._places[number]
+        return np.asarray(self._parts[part][page])
 
 
 class Recording:
@@ -115,10 +117,13 @@ class Recording:
         spec, index = video_spec(self.manifest), self.index
         if not self.manifest.mode.video:
             index = index[:0]
-        names, first, counts = np.unique(index["file"], return_index=True, return_counts=True)
-        order = np.argsort(first)
-        parts = [map_movie(self.folder / str(names[i]), spec, int(counts[i])) for i in order]
-        return LazyFrames(parts or [np.empty((0, *spec.shape), spec.storage_dtype)])
+        names, part = np.unique(index["file"], return_inverse=True)
+        parts = [
+            map_movie(self.folder / str(name), spec, int(index["page"][part == i].max()) + 1)
+            for i, name in enumerate(names)
+        ]
+        none = np.empty((0, *spec.shape), spec.storage_dtype)
+        return LazyFrames(parts or [none], np.column_stack([part, index["page"]]))
 
     @cached_property
     def tracks(self) -> np.ndarray:

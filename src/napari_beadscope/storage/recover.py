@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_beadscope.core.errors import StorageError
 from napari_beadscope.storage import tables
 from napari_beadscope.storage.confirm import pages_of, pages_present, read_index
 from napari_beadscope.storage.gaps import Ledger, runs
-from napari_beadscope.storage.layout import bead_name, bead_spec, movie_files, video_spec
+from napari_beadscope.storage.layout import LOCK_NAME, bead_name, bead_spec, movie_files, video_spec
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.manifest import (
     MANIFEST_NAME,
@@ -32,6 +33,7 @@ from napari_beadscope.storage.tiff import MovieSpec, finish_movie, pages_on_disk
 
 _log = logging.getLogger(__name__)
 _CUT = "lost: the file was cut short"
+_NO_LINE = "lost: its line in frames.csv was damaged"
 _INTERRUPTED = "lost: the recording was interrupted"
 
 
@@ -74,6 +76,9 @@ def recover(folder: str | Path) -> RecoveryReport:
     if folder.name == MANIFEST_NAME and folder.is_file():
         folder = folder.parent
     manifest = Manifest.load(folder)
+    unlocked = not (folder / LOCK_NAME).exists()  # else its writer may have died while ending
+    if unlocked and manifest.state != "open" and not _damaged(folder, manifest):
+        return _report(folder, manifest, [], "nothing had to be repaired")
     lock = WritingLock.take(folder)
     try:
         manifest = Manifest.load(folder)  # its writer may just have finished
@@ -101,13 +106,16 @@ def _repair(folder: Path, manifest: Manifest) -> RecoveryReport:
     index, problem = read_index(folder)
     if problem:
         repaired.append(problem)
+        for before, after in pairwise(index):
+            if before["file"] == after["file"] and after["page"] != before["page"] + 1:
+                ledger.note_gap(int(before["frame"]) + 1, int(after["frame"]) - 1, _NO_LINE)
     present = pages_present(folder, manifest, index)
     for first, last in runs(index["frame"][~present]):
         ledger.note_gap(first, last, _CUT)
     unconfirmed = _unconfirmed_pages(folder, manifest, index)
     index = index[present]
     _rewrite_index(folder, index, bool(problem) or not present.all())
-    manifest.files = list(_finish_movies(folder, manifest, index, repaired))
+    manifest.files = list(_finish_movies(folder, manifest, index, problem, repaired))
     manifest.files.append(file_record(folder / FRAMES_NAME, "frames", len(index)))
     tracked = _repair_tables(folder, manifest, repaired)
     if manifest.calibration.zlut and (folder / manifest.calibration.zlut).exists():
@@ -163,20 +171,23 @@ def _rewrite_index(folder: Path, index: np.ndarray, damaged: bool) -> None:
 
 
 def _finish_movies(
-    folder: Path, manifest: Manifest, index: np.ndarray, repaired: list[str]
+    folder: Path, manifest: Manifest, index: np.ndarray, problem: str, repaired: list[str]
 ) -> Iterable[FileRecord]:
     kind = "video" if manifest.mode.video else "roi"
     movies = list(movie_files(folder, manifest))
-    recorded = {path.name: pages_of(path, spec, manifest) for path, spec in movies}
+    on_disk = {path.name: pages_of(path, spec, manifest) for path, spec in movies}
     for path, spec in movies:
-        known = index["file"] == path.name if kind == "video" else np.ones(len(index), bool)
-        pages = min(int(known.sum()), recorded[path.name])
+        known = int((index["file"] == path.name).sum()) if kind == "video" else len(index)
+        # Of pages whose line is damaged nothing is known, but they may be all there is: keep them.
+        pages = on_disk[path.name] if problem else min(known, on_disk[path.name])
         if not pages:
             path.unlink()
             repaired.append(f"{path.name} held no whole frame and was removed")
             continue
-        if kind == "roi" and pages < known.sum():
-            repaired.append(f"{path.name} was cut short: it has {pages} of {known.sum()} frames")
+        if pages < known:
+            repaired.append(f"{path.name} was cut short: it has {pages} of {known} frames")
+        elif pages > known:
+            repaired.append(f"{path.name} keeps {pages - known} pages that no line speaks of")
         _finish_one(path, spec, pages, repaired)
         yield file_record(path, kind, pages)
 
@@ -231,14 +242,11 @@ def _report(folder: Path, manifest: Manifest, repaired: list[str], end: str) -> 
     shown = ", ".join(
         f"{g.first}" if g.first == g.last else f"{g.first}–{g.last}" for g in gaps[:10]
     )
-    if lost:
-        more = f" and {len(gaps) - 10} more ranges" if len(gaps) > 10 else ""
-        lost_text = f"{lost} frames before that are missing ({shown}{more})"
-    else:
-        lost_text = "none before that is missing"
+    more = f" and {len(gaps) - 10} more ranges" if len(gaps) > 10 else ""
     sentence = (
         f"{folder.name}: {manifest.frames_written} frames and {manifest.rows_written} track rows "
-        f"are saved; {end}; {lost_text}"
+        f"are saved; {end}; "
+        + (f"{lost} frames in between are missing ({shown}{more})" if lost else "no gaps")
     )
     if repaired:
         sentence += f". {'; '.join(repaired)}"

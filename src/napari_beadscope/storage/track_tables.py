@@ -13,19 +13,21 @@ import numpy as np
 from napari_beadscope.storage import tables
 from napari_beadscope.storage.manifest import FileRecord, Manifest
 from napari_beadscope.storage.pixels import file_record
-from napari_beadscope.storage.tables import TRACKS, TRACKS_NAME, TableWriter
+from napari_beadscope.storage.tables import PROFILES_NAME, TRACKS, TRACKS_NAME, TableWriter
 
 
 class TrackTables:
     """Appends track rows in bulk. Closing twice is fine."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        """Open tracks.csv, new or to go on; profiles.csv follows with the first rows."""
+        """Open tracks.csv, new or to go on; a new profiles.csv follows with the first rows."""
         self._folder = folder
         self._manifest = manifest
         self._tracks = TableWriter(folder / TRACKS_NAME, tables.header(TRACKS))
         self._profiles: TableWriter | None = None
         self._bins = 0
+        if (folder / PROFILES_NAME).exists():
+            self._profiles, self._bins = tables.open_profiles(folder, 0, manifest.rows_written)
         # A former writer's rows, so that none is written twice.
         self._on_disk = tables.newest_row_keys(folder / TRACKS_NAME)
 

@@ -7,6 +7,7 @@ of rings or processes. Nothing handed to it is kept by reference after a call re
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -34,6 +35,7 @@ from napari_beadscope.storage.space import check_space, free_bytes, write_failur
 
 _log = logging.getLogger(__name__)
 _SAVE_EVERY_S = 1.0
+_SAVE_AT_MOST_S = 0.1
 
 
 class RecordingWriter:
@@ -142,6 +144,7 @@ class RecordingWriter:
                     f"the recording in {folder} is {manifest.state}", "record into a new folder"
                 )
             point = read_resume_point(folder, manifest)
+            manifest.frames_written, manifest.rows_written = len(point.frames), point.rows
             files = open_files(folder, manifest, lock, pages=len(point.frames))
         except (OSError, ValueError) as error:
             lock.release()
@@ -157,19 +160,17 @@ class RecordingWriter:
         writer._ledger.got_tracks(point.tracked)
         writer._last = int(point.frames[-1]) if len(point.frames) else -1
         writer._last_tracked = int(point.tracked.max()) if len(point.tracked) else -1
-        manifest.frames_written = len(point.frames)
-        manifest.rows_written = point.rows
         return writer
 
     @property
     def last_frame(self) -> int | None:
         """Camera number of the newest frame on disk."""
-        return self._camera_number(self._last)
+        return None if self._last < 0 else self._last + self._origin[0]
 
     @property
     def last_tracked(self) -> int | None:
         """Camera number of the newest frame with a track row on disk."""
-        return self._camera_number(self._last_tracked)
+        return None if self._last_tracked < 0 else self._last_tracked + self._origin[0]
 
     @property
     def frames_written(self) -> int:
@@ -313,9 +314,6 @@ class RecordingWriter:
     def _origin(self) -> tuple[int, int]:
         return self.manifest.first_frame or 0, self.manifest.first_time_ns or 0
 
-    def _camera_number(self, frame: int) -> int | None:
-        return None if frame < 0 else frame + self._origin[0]
-
     def _check_frames(self, frames: Frames | None, stamps: Sequence[FrameStamp]) -> None:
         if self._closed:
             raise StorageError(f"the recording in {self.folder} is closed")
@@ -382,7 +380,8 @@ class RecordingWriter:
             self.manifest.save(self.folder, sync=False)
         except StorageError as error:
             _log.warning("%s", error)  # the next frame on a full disk says so, and stops
-        self._next_save = monotonic() + max(_SAVE_EVERY_S, 100 * (monotonic() - began))
+        took = monotonic() - began  # with thousands of gaps, saving them would make more
+        self._next_save = monotonic() + _SAVE_EVERY_S if took < _SAVE_AT_MOST_S else math.inf
 
     def _update_ranges(self, *, finished: bool) -> None:
         self.manifest.gaps = self._ledger.gaps()
