@@ -97,6 +97,10 @@ def test_rates_come_from_the_file(tmp_path: Path) -> None:
         assert source.fps == 25
     with open_frames(movies.write_kind("imagej", tmp_path, _frames(3))) as source:
         assert source.fps == pytest.approx(50)
+    increment = {"axes": "TYX", "TimeIncrement": 20.0, "TimeIncrementUnit": "ms"}
+    tifffile.imwrite(tmp_path / "timed.ome.tif", _frames(3), ome=True, metadata=increment)
+    with open_frames(tmp_path / "timed.ome.tif") as source:
+        assert source.fps == pytest.approx(50)
     with open_frames(movies.write_kind("png-folder", tmp_path, _frames(3))) as source:
         assert source.fps is None
     with ReplayCamera(tmp_path / "movie.avi") as camera:

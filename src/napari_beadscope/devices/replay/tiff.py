@@ -6,6 +6,7 @@ that frames are copied straight from the file; others are decoded page by page.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +21,7 @@ from napari_beadscope.devices.replay.source import ClosingSource, check_dtype, t
 
 #: Axes that are read one after the other as time: time, focus, sequence, repeat.
 _IN_TURN = "TZIQRV"
+_SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0}
 
 
 class TiffFrames(ClosingSource):
@@ -156,11 +158,17 @@ def _decode(page: Any) -> np.ndarray:
 
 
 def _rate(file: Any) -> float | None:
-    """Return frames/s from ImageJ's metadata, if there."""
+    """Return frames/s from OME's or ImageJ's metadata, if there."""
     metadata = file.imagej_metadata or {}
-    interval, fps = metadata.get("finterval"), metadata.get("fps")
+    interval: Any = metadata.get("finterval")
+    fps = metadata.get("fps")
     if isinstance(fps, (int, float)) and fps > 0:
         return float(fps)
+    found = re.search(r'\bTimeIncrement="([0-9.eE+-]+)"', file.ome_metadata or "")
+    if found:
+        unit = re.search(r'\bTimeIncrementUnit="([^"]+)"', file.ome_metadata)
+        scale = _SECONDS.get(unit.group(1) if unit else "s")
+        interval = float(found.group(1)) * scale if scale else None
     if isinstance(interval, (int, float)) and interval > 0:
         return 1 / float(interval)
     return None

@@ -110,8 +110,8 @@ def light_map(options: SimulatedOptions, table: RadialTable) -> np.ndarray:
     height, width = options.height_px, options.width_px
     draw = np.random.default_rng([options.seed, _LIGHT])
     level = _smooth(draw, height, width, max(height, width) / 2.5) * (0.8 * options.unevenness)
-    level += _smooth(draw, height, width, 7000 / options.nm_per_px) * (0.3 * options.unevenness)
-    level += _smooth(draw, height, width, 2500 / options.nm_per_px) * (0.12 * options.unevenness)
+    level += _smooth(draw, height, width, 7000 / options.nm_per_px) * (0.45 * options.unevenness)
+    level += _smooth(draw, height, width, 2500 / options.nm_per_px) * (0.18 * options.unevenness)
     _add_dirt(options, table, level)
     # no hot or black spots: the brightest dirt must not saturate the camera
     np.clip(level, -0.7, 0.6, out=level)

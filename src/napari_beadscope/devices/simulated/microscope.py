@@ -216,11 +216,18 @@ class SimulatedMicroscope:
         per_px = self.options.nm_per_px / table.r_step_nm
         return table.contrast, table.z_first_nm, table.z_step_nm, table.support, per_px
 
-    def focus_sweep(self, z_nm: Any, bead: int = 0, size_px: int = 64) -> np.ndarray:
+    def focus_sweep(
+        self,
+        z_nm: Any,
+        bead: int = 0,
+        size_px: int = 64,
+        offset_px: tuple[float, float] = (0.0, 0.0),
+    ) -> np.ndarray:
         """Return a noise-free stack ``(n, y, x)`` of one bead at the given heights.
 
-        The bead stands still in the centre, ``(size_px - 1) / 2``, on the light at its anchor,
-        without other beads or dirt: what a Z-LUT is built from.
+        The bead stands still at the centre, ``(size_px - 1) / 2``, on the light at its anchor,
+        without other beads or dirt: what a Z-LUT is built from. Radial profiles of pixels depend
+        a little on where between pixels the centre is, so a good Z-LUT averages several offsets.
 
         Parameters
         ----------
@@ -230,6 +237,8 @@ class SimulatedMicroscope:
             Which bead's place in the light.
         size_px : int
             Edge of the square images.
+        offset_px : (x, y)
+            Added to the centre.
 
         Returns
         -------
@@ -254,7 +263,7 @@ class SimulatedMicroscope:
         centre = (size_px - 1) / 2
         for index, height in enumerate(heights):
             contrast = np.zeros((size_px, size_px), np.float32)
-            place = np.array([[centre, centre, height]])
+            place = np.array([[centre + offset_px[0], centre + offset_px[1], height]])
             kernels.add_beads(*self._optics(), place, self._profile, contrast)
             counts = np.rint(lamp * (1 + contrast))
             stack[index] = np.clip(counts, 0, self.options.full_scale)
