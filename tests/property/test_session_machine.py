@@ -435,6 +435,23 @@ class SessionMachine(RuleBasedStateMachine):
     def format_changes(self) -> None:
         self.world.format = FORMATS[1 - FORMATS.index(self.world.format)]
 
+    @rule()
+    def camera_says_ready_again(self) -> None:
+        camera = self.world.processes.get("camera")
+        if camera is not None and not camera.dead:
+            self.world.say(camera, Ready(self.world.format, 50.0))
+
+    @rule(name=st.sampled_from(NAMES), pause=st.sampled_from([0.1, 5.0, 30.0]))
+    def die_young(self, name, pause) -> None:
+        """Again and again, before a word was said."""
+        for _ in range(4):
+            process = self.world.processes.get(name)
+            if process is not None:
+                process.unheard.clear()
+                process.dead = True
+                self.world.hear(name)
+            self.world.tick(pause)
+
     @rule(client=st.sampled_from([1, 2]), there=st.booleans())
     def come_or_go(self, client, there) -> None:
         self.world.feed(Joined(client) if there else Left(client))

@@ -36,8 +36,11 @@ def frame_spec(name: str, height: int, width: int, dtype: str, slots: int) -> Fr
     return FrameRingSpec(name, FrameFormat(height, width, dtype), slots)
 
 
-def write_frames(count: int, wait: bool, pause_s: float = 0.0, **spec) -> None:
-    """Write frames filled with their number until `count` of them are in the ring."""
+def write_frames(count: int, wait: bool, pause_s: float = 0.0, half_s: float = 0.0, **spec) -> None:
+    """Write frames filled with their number until `count` of them are in the ring.
+
+    `half_s` is how long each frame stays half written.
+    """
     with FrameWriter.attach(frame_spec(**spec)) as ring:
         say("ready")
         kind = np.dtype(ring.spec.format.dtype).type
@@ -51,7 +54,11 @@ def write_frames(count: int, wait: bool, pause_s: float = 0.0, **spec) -> None:
                     continue
                 ring.drop(FrameStamp(number, number * 7))
             else:
-                slot[...] = kind(number % np.iinfo(kind).max)
+                value = kind(number % np.iinfo(kind).max)
+                if half_s:
+                    slot[: len(slot) // 2] = value
+                    time.sleep(half_s)
+                slot[...] = value
                 ring.commit(FrameStamp(number, number * 7))
             number += 1
             if pause_s:
