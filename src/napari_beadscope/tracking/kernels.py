@@ -31,7 +31,8 @@ POOR_CORRELATION = 0.85  # best match with the Z-LUT, below: another kind of bea
 @compiled
 def _centre_of_mass(pix, size, median, columns):  # type: ignore[no-untyped-def]
     """Centre of ``|pix - median|``: x, y."""
-    columns[:] = 0.0
+    for j in range(size):
+        columns[j] = 0.0
     mass = 0.0
     y_moment = 0.0
     for i in range(size):
@@ -183,8 +184,9 @@ def _bins_of_row(dy2, dx, bins, at):  # type: ignore[no-untyped-def]
 def _sum_rings(pix, size, x, y, median, sums, counts, bin_of):  # type: ignore[no-untyped-def]
     """Sum and count of pixels by radial bin and lane; return the sum of squares about `median`."""
     bins = size // 2
-    sums[:] = 0.0
-    counts[:] = 0
+    for b in range(sums.size):
+        sums[b] = 0.0
+        counts[b] = 0
     squares = 0.0
     most = np.int32(4 * bins)
     reach = (bins - 0.5) ** 2
@@ -238,7 +240,8 @@ def _match(profile, bins, lut, correlation, fit7):  # type: ignore[no-untyped-de
             n += 1
     mean /= n
     norm = 0.0
-    correlation[:] = 0.0
+    for p in range(correlation.size):
+        correlation[p] = 0.0
     for b in range(1, bins):
         value = profile[b] - mean
         if math.isnan(value):
@@ -292,10 +295,12 @@ def run_rois(  # type: ignore[no-untyped-def]
         if not explained >= NOISE_EXPLAINED + NOISE_PER_PX / size:
             reason[i] = EMPTY
             x[i] = y[i] = z[i] = np.nan
-            profiles[i, :] = np.nan
+            for b in range(profile.size):
+                profiles[i, b] = np.nan
             continue
         if locate:
-            profiles[i, :] = profile
+            for b in range(profile.size):
+                profiles[i, b] = profile[b]
         if explained < DOUBT_EXPLAINED:
             reason[i] = OUT_OF_RANGE
         elif share[i] > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):

@@ -112,7 +112,8 @@ def _median(pix, low, high, exact, codes, histogram, bucket):  # type: ignore[no
     scale = 1.0 if one_value else (BINS - 1) / (high - low)
     for k in range(pix.size):
         codes[k] = np.int32((pix[k] - low) * scale) * 4 + (k & 3)
-    histogram[:] = 0
+    for b in range(histogram.size):
+        histogram[b] = 0
     for k in range(pix.size):
         histogram[codes[k]] += 1
     rank = (pix.size - 1) // 2  # of the lower of the two middle values
@@ -133,19 +134,43 @@ def _median(pix, low, high, exact, codes, histogram, bucket):  # type: ignore[no
     for k in range(pix.size):
         bucket[n] = pix[k]
         n += (codes[k] >> 2) == at
-    part = np.partition(bucket[:n], rank - below)
-    lower_value = part[rank - below]
+    middle = _select(bucket, n, rank - below)
     if pix.size % 2:
-        return lower_value
-    upper_value = np.inf
+        return middle
+    above = np.inf
     if upper == at:
         for k in range(rank - below + 1, n):
-            upper_value = min(upper_value, part[k])
+            above = min(above, bucket[k])
     else:
         for k in range(pix.size):
             if codes[k] >> 2 == upper:
-                upper_value = min(upper_value, pix[k])
-    return 0.5 * (lower_value + upper_value)
+                above = min(above, pix[k])
+    return 0.5 * (middle + above)
+
+
+@compiled
+def _select(values, n, rank):  # type: ignore[no-untyped-def]
+    """Value of `rank` among the first `n`; they are reordered so that higher ones come after."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while values[left] < pivot:
+                left += 1
+            while values[right] > pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if rank <= right:
+            high = right
+        elif rank >= left:
+            low = left
+        else:
+            break
+    return values[rank]
 
 
 @compiled
