@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from napari_beadscope.cli.interrupts import Interrupted
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.summary import saved_lines, summarise
 from napari_beadscope.core.errors import EngineError, InputError, StateError
-from napari_beadscope.core.messages import AcquisitionChanged, Event, WorkerLost
+from napari_beadscope.core.messages import AcquisitionChanged, Event, Status, WorkerLost
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode, Bead
 from napari_beadscope.devices import Camera, EndOfStream, open_camera
@@ -118,8 +118,11 @@ def run_recording(
     seconds: float = 0.0,
     frames: int = 0,
     note: str = "",
+    meanwhile: Callable[[Status], None] | None = None,
 ) -> Interrupted | None:
     """Record with `scope` to the end, showing progress; return the signal that ended it, if any.
+
+    `meanwhile` is called with the newest status about ten times a second.
 
     Raises
     ------
@@ -144,7 +147,9 @@ def run_recording(
             scope.start_recording(folder, mode, seconds=seconds, frames=frames, note=note)
         limit = f"{frames} frames" if frames else f"{seconds:g} s" if seconds else "the end"
         output.note(f"recording {mode.value} into {folder} until {limit}, or Ctrl-C")
-        _watch(scope, ended, output, seconds, frames)
+        _watch(
+            scope, ended, output, frames or round(seconds * scope.status().nominal_fps), meanwhile
+        )
         scope.wait_recorded(_FRAME_TIMEOUT_S)
     except Interrupted as signal:
         with contextlib.suppress(StateError):  # it may just have ended by itself
@@ -162,7 +167,11 @@ def run_recording(
 
 
 def _watch(
-    scope: Scope, ended: threading.Event, output: Output, seconds: float, frames: int
+    scope: Scope,
+    ended: threading.Event,
+    output: Output,
+    expected: int,
+    meanwhile: Callable[[Status], None] | None,
 ) -> None:
     """Show progress until the recording has ended or the engine is gone."""
     with output.progress(
@@ -171,14 +180,14 @@ def _watch(
         "{task.fields[dropped]} dropped",
         "{task.fields[left]:.1f} GB left",
     ) as progress:
-        task = progress.add_task("recording", total=None, fps=0.0, dropped=0, left=0.0)
+        task = progress.add_task("recording", total=expected or None, fps=0.0, dropped=0, left=0.0)
         while not ended.wait(_LOOK_S) and scope.is_started:
             status = scope.status()
-            expected = frames or round(seconds * status.nominal_fps) or None
+            if meanwhile is not None:
+                meanwhile(status)
             progress.update(
                 task,
                 completed=status.recorded_frames,
-                total=expected,
                 fps=status.fps,
                 dropped=status.dropped,
                 left=status.disk_left_bytes / 1e9,
