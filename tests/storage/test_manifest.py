@@ -24,7 +24,7 @@ def test_everything_comes_back(tmp_path: Path, make_manifest: Callable[..., Any]
         settings=Settings().to_dict(),
     )
     manifest.gaps = [RangeRecord(first=3, last=5, cause="dropped: ring full")]
-    manifest.untracked = [RangeRecord(first=7, last=7, cause="lost, 'really'")]
+    manifest.untracked = [RangeRecord(first=7, last=7, cause="lost: 'really' \\ \"ü\n😀")]
     manifest.files = [FileRecord(name="tracks.csv", kind="tracks", frames=3, bytes=99)]
     manifest.first_frame, manifest.first_time_ns = 10**12, 2**62
     manifest.notes = ["line\nbreak", "no", "1e3"]

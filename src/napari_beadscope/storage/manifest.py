@@ -6,6 +6,7 @@ Owns the schema and its atomic reading and writing. Knows nothing of pixels.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -189,13 +190,14 @@ class Manifest(_Part):
             The file cannot be written.
         """
         text = yaml.dump(
-            self.model_dump(mode="json", fallback=str),
+            self.model_dump(mode="json", fallback=str, exclude={"gaps", "untracked"}),
             Dumper=_Dumper,
             sort_keys=False,
             allow_unicode=True,
             default_flow_style=None,
             width=120,
         )
+        text += _range_lines("gaps", self.gaps) + _range_lines("untracked", self.untracked)
         try:
             write_atomic(folder / MANIFEST_NAME, text, sync=sync)
         except OSError as error:
@@ -231,6 +233,17 @@ class Manifest(_Part):
                 f"{path} is not a valid manifest: '{name}' {first['msg'].lower()}",
                 "restore the file from a backup",
             ) from None
+
+
+def _range_lines(name: str, rows: Sequence[RangeRecord]) -> str:
+    """Return YAML, for which PyYAML would take 50 times as long: there may be very many."""
+    if not rows:
+        return f"{name}: []\n"
+    lines = []
+    for row in rows:
+        cause = json.dumps(row.cause, ensure_ascii=False)
+        lines.append(f"- {{first: {row.first}, last: {row.last}, cause: {cause}}}\n")
+    return f"{name}:\n" + "".join(lines)
 
 
 def _read_yaml(folder: Path, path: Path) -> dict[str, Any]:
