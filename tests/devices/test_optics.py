@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_beadscope.devices.simulated import SimulatedMicroscope, SimulatedOptions
+from napari_beadscope.devices.simulated import SimulatedMicroscope, SimulatedOptions, optics
 from napari_beadscope.devices.simulated.optics import (
     axial_rate,
     bead_amplitude,
@@ -111,6 +111,24 @@ def test_image_is_symmetric() -> None:
         image = microscope.focus_sweep([1700], size_px=size)[0].astype(int)
         for other in (image[::-1], image[:, ::-1], image.T):
             assert np.abs(image - other).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"z_range_nm": 16000, "pattern_radius_nm": 12000},
+        {"bead_radius_nm": 4000, "pattern_radius_nm": 12000, "na": 1.33, "wavelength_nm": 400},
+    ],
+)
+def test_integrals_have_converged(
+    options: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = radial_table(SimulatedOptions.model_validate(options))
+    nodes = optics._nodes
+    monkeypatch.setattr(optics, "_nodes", lambda cycles, end: nodes(2 * cycles + 100, end))
+    finer = radial_table(SimulatedOptions.model_validate(options))
+    assert np.abs(table.contrast - finer.contrast).max() < 1e-4
 
 
 @settings(max_examples=15, deadline=None)

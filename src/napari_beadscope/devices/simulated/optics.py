@@ -27,8 +27,6 @@ from napari_beadscope.devices.simulated.options import SimulatedOptions
 Z_STEP_NM = 25.0
 #: Contrast below which a ring is not worth rendering: half the noise.
 FAINT = 0.008
-_WAVES = 224
-_BLUR_WAVES = 224
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,16 @@ def cut_off(options: SimulatedOptions) -> float:
     return min(options.na, 0.999 * options.medium_index) / options.wavelength_nm
 
 
-def _nodes(count: int, end: float) -> tuple[np.ndarray, np.ndarray]:
-    x, weight = np.polynomial.legendre.leggauss(count)
-    return end * (x + 1) / 2, end * weight / 2
+def _nodes(cycles: float, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return places and weights of an integral from 0 to `end` over that many oscillations.
+
+    Panels of 16 Gauss points, four points to an oscillation, 14 panels at least.
+    """
+    panels = max(14, int(np.ceil(cycles / 4)))
+    x, weight = np.polynomial.legendre.leggauss(16)
+    width = end / panels
+    places = width * (np.arange(panels)[:, None] + (x + 1) / 2)
+    return places.ravel(), np.tile(width * weight / 2, panels)
 
 
 def scattered_field(options: SimulatedOptions, z_nm: np.ndarray, r_nm: np.ndarray) -> np.ndarray:
@@ -94,9 +99,13 @@ def scattered_field(options: SimulatedOptions, z_nm: np.ndarray, r_nm: np.ndarra
     """
     from scipy.special import j0
 
-    freq, freq_weight = _nodes(_WAVES, cut_off(options))
+    edge = cut_off(options)
+    # the steepest ray's shift over the defocus, and the distance, each one fringe per 1 / edge
+    steep = min(edge / np.sqrt((options.medium_index / options.wavelength_nm) ** 2 - edge**2), 4)
+    reach = np.abs(z_nm).max() * steep + r_nm[-1] + options.bead_radius_nm
+    freq, freq_weight = _nodes(float(reach * edge), edge)
     # substituting r = R sin(t) removes the chord's square-root end
-    angle, angle_weight = _nodes(96, np.pi / 2)
+    angle, angle_weight = _nodes(edge * options.bead_radius_nm, np.pi / 2)
     inside = options.bead_radius_nm * np.sin(angle)
     area = 2 * np.pi * inside * options.bead_radius_nm * np.cos(angle) * angle_weight
     spectrum = j0(2 * np.pi * np.outer(freq, inside)) @ (area * bead_amplitude(options, inside))
@@ -116,7 +125,8 @@ def _blur(
     """Average over the tilts of the source: at z a disc of radius ``|z| tan(angle)``."""
     from scipy.special import j0, j1
 
-    freq, weight = _nodes(_BLUR_WAVES, 2.2 * cut_off(options))
+    edge = 2.2 * cut_off(options)
+    freq, weight = _nodes(float(r_nm[-1] * edge), edge)
     bessel = j0(2 * np.pi * np.outer(r_nm, freq)).astype(np.float32)
     ring = (2 * np.pi * r_nm * (r_nm[1] - r_nm[0])).astype(np.float32)
     sine = min(options.illumination_na / options.medium_index, 0.99)
