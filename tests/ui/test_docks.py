@@ -189,8 +189,8 @@ def test_status_shows_drops_in_red_and_keeps_tracebacks(
     assert "ring full" in tile.detail.text()
     assert status.workers.rowCount() == 3
     assert status.messages.count() == 1
-    status.messages.setCurrentRow(0)
-    qtbot.mouseClick(status.details, Qt.MouseButton.LeftButton)
+    place = status.messages.visualItemRect(status.messages.item(0)).center()
+    qtbot.mouseClick(status.messages.viewport(), Qt.MouseButton.LeftButton, pos=place)
     from napari_beadscope.ui.docks.status import MessageDialog
 
     qtbot.waitUntil(lambda: bool(status.findChildren(MessageDialog)))

@@ -85,24 +85,20 @@ class StatusDock(Dock):
         left.addStretch(1)
         self.workers = self._worker_table()
         self.messages = QListWidget()
-        self.messages.setToolTip("Double-click a message for its details")
+        self.messages.setToolTip("Click a message for its whole text and traceback")
         self.messages.setWordWrap(True)
         self.messages.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.messages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.messages.setMinimumHeight(3 * _ROW_HEIGHT_PX)
-        self.messages.itemActivated.connect(self._details)
-        self.messages.currentRowChanged.connect(lambda _: self._show_buttons())
-        self.details = QPushButton("Details")
-        self.details.setToolTip("Whole text and traceback of the chosen message")
-        self.details.clicked.connect(lambda: self._details(self.messages.currentItem()))
+        self.messages.itemClicked.connect(self._details)
         self.clear = QPushButton("Clear")
         self.clear.setToolTip("Forget all messages")
         self.clear.clicked.connect(self.presenter.clear_messages)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.messages, "Messages")
-        self.tabs.addTab(self.workers, "Processes")
+        self.tabs.addTab(self.workers, "Workers")
         self.tabs.setMinimumWidth(230)
-        self.tabs.setCornerWidget(self._message_buttons())
+        self.tabs.setCornerWidget(self.clear)
         columns = QHBoxLayout()
         columns.addLayout(left, 3)
         columns.addWidget(self.tabs, 2)
@@ -141,15 +137,6 @@ class StatusDock(Dock):
         table.setToolTip("Processes of the engine")
         return table
 
-    def _message_buttons(self) -> QWidget:
-        box = QWidget()
-        row = QHBoxLayout(box)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
-        row.addWidget(self.details)
-        row.addWidget(self.clear)
-        return box
-
     def _show_numbers(self, _: Any = None) -> None:
         for metric in self.presenter.metrics():
             self.tiles[metric.name].show_metric(metric)
@@ -162,7 +149,7 @@ class StatusDock(Dock):
         rows = self.presenter.workers()
         self.workers.setRowCount(len(rows))
         worst = max((row.tone for row in rows), key=list(TONES).index, default="ok")
-        self.tabs.setTabText(1, f"Processes ({len(rows)})" if rows else "Processes")
+        self.tabs.setTabText(1, f"Workers ({len(rows)})" if rows else "Workers")
         self.tabs.tabBar().setTabTextColor(1, QColor(TONES[worst]))
         for place, row in enumerate(rows):
             for column, text in enumerate((row.name, row.pid, row.state, row.restarts)):
@@ -188,14 +175,10 @@ class StatusDock(Dock):
             self.messages.addItem(item)
         count = len(self.model.messages)
         self.tabs.setTabText(0, f"Messages ({count})" if count else "Messages")
-        self._show_buttons()
+        self.clear.setEnabled(count > 0)
 
-    def _show_buttons(self) -> None:
-        self.details.setEnabled(self.messages.currentItem() is not None)
-        self.clear.setEnabled(self.messages.count() > 0)
-
-    def _details(self, item: QListWidgetItem | None) -> None:
-        if item is not None:
+    def _details(self, item: QListWidgetItem) -> None:
+        if not self.findChildren(MessageDialog):
             MessageDialog(item.data(Qt.ItemDataRole.UserRole), self).open()
 
 

@@ -68,7 +68,7 @@ class StatusPresenter:
         values = (
             (f"{status.fps:.1f}", f"{status.frames:,} frames", "ok"),
             (f"{status.tracked_fps:.1f}", f"{status.rows:,} rows", "ok"),
-            (f"{shown:.1f}", f"{screen.skipped:,} not shown", "ok"),
+            (f"{shown:.1f}", f"{screen.skipped:,} skipped", "ok"),
             (f"{dropped:,}", (model.drop_reason or "cause unknown") if dropped else "none",
              "bad" if dropped else "ok"),
             (f"{backlog:,}", "falling behind" if backlog > BACKLOG_WARN else "",
@@ -127,7 +127,7 @@ _NO_STATUS = (
     ("camera", "Camera", "fps", "Frames per second that arrive from the camera"),
     ("tracking", "Tracking", "fps", "Frames per second whose beads are tracked"),
     ("screen", "Screen", "fps",
-     "Screen updates per second, at most 30; all frames are tracked and saved"),
+     "Screen updates per second, at most 30; frames it skips are still tracked and saved"),
     ("dropped", "Dropped", "frames", "Frames that were exposed but lost, since the engine started"),
     ("backlog", "Backlog", "frames", "Frames that wait to be tracked"),
 )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Recordings and sample data as layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_beadscope.core.errors import StorageError
+from napari_beadscope.core.types import (
+    TRACK_ROW,
+    AcquisitionMode,
+    Bead,
+    FrameFormat,
+    FrameStamp,
+    Roi,
+)
+from napari_beadscope.storage import Manifest, RecordingWriter
+from napari_beadscope.ui import reader, sample
+
+BEADS = (Bead(4, Roi(10, 20, 16)), Bead(7, Roi(40, 30, 16)))
+FRAMES = [0, 1, 2, 5, 6]  # 3 and 4 were dropped
+
+
+def make_recording(folder: Path, mode: AcquisitionMode) -> Path:
+    manifest = Manifest.new(mode=mode, format=FrameFormat(64, 80, "uint8"), beads=BEADS, fps=100)
+    rng = np.random.default_rng(0)
+    with RecordingWriter.create(folder, manifest) as writer:
+        stamps = [FrameStamp(100 + n, n * 10_000_000) for n in FRAMES]
+        frames = rng.integers(1, 200, (len(FRAMES), 64, 80)).astype(np.uint8)
+        writer.write_frames(frames, stamps)
+        if mode.tracks:
+            rows = np.zeros(2 * len(FRAMES), TRACK_ROW)
+            rows["frame"] = np.repeat([100 + n for n in FRAMES], 2)
+            rows["time_ns"] = np.repeat([n * 10_000_000 for n in FRAMES], 2)
+            rows["bead"] = [4, 7] * len(FRAMES)
+            rows["x_px"], rows["y_px"], rows["z_nm"] = 27.5, 17.5, np.nan
+            rows["x_px"][-1] = np.nan
+            rows["quality"] = 0.9
+            writer.write_tracks(rows)
+        writer.finish()
+    return folder
+
+
+def kinds(layers: list[Any]) -> list[str]:
+    return [kind for _, _, kind in layers]
+
+
+def test_folder_and_yaml_are_readable_and_nothing_else(tmp_path: Path) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.FULL)
+    assert reader.get_reader(str(folder)) is not None
+    assert reader.get_reader(str(folder / "recording.yaml")) is not None
+    assert reader.get_reader(str(tmp_path)) is None
+    assert reader.get_reader(str(tmp_path / "other.yaml")) is None
+    assert reader.get_reader([str(folder)]) is None
+
+
+def test_video_tracks_and_beads(tmp_path: Path) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK_FULL)
+    layers = reader.read_recording(str(folder))
+    assert kinds(layers) == ["image", "tracks", "points"]
+    frames, attributes, _ = layers[0]
+    assert frames.shape == (5, 64, 80)
+    assert attributes["name"] == "r"
+    assert attributes["metadata"]["gaps"][0][:2] == (3, 4)
+    tracks, attributes, _ = layers[1]
+    assert len(tracks) == 9  # one row without a position is left out
+    of_four = tracks[tracks[:, 0] == 4]
+    # Frame 5 is the fourth on disk: tracks and video must stay together across the gap.
+    assert of_four[:, 1].tolist() == [0, 1, 2, 3, 4]
+    assert attributes["features"]["frame"][: len(of_four)].tolist() == FRAMES
+    points, attributes, _ = layers[2]
+    assert points.tolist() == [[17.5, 27.5], [47.5, 37.5]]
+    assert attributes["features"]["bead"].tolist() == [4, 7]
+
+
+def test_roi_movies_lie_at_their_places(tmp_path: Path) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.ROIS)
+    frames, _, kind = reader.read_recording(folder)[0]
+    assert kind == "image"
+    assert frames.shape == (5, 64, 80)
+    frame = frames[3]
+    assert frame[10:26, 20:36].min() > 0
+    assert frame[:10].max() == 0
+    assert frames[1:3, 12, 22].shape == (2,)
+    assert np.asarray(frames).shape == (5, 64, 80)
+
+
+def test_long_tracks_are_thinned_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK)
+    monkeypatch.setattr(reader, "MAX_VERTICES", 5)
+    tracks, attributes, _ = reader.read_recording(folder)[0]
+    assert len(tracks) <= 6
+    assert "every 2. frame" in attributes["name"]
+    assert set(tracks[:, 0]) == {4, 7}
+
+
+def test_not_a_recording(tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        reader.read_recording(tmp_path)
+
+
+def test_napari_opens_a_recording(make_napari_viewer: Any, tmp_path: Path) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK_FULL)
+    viewer = make_napari_viewer()
+    viewer.open(str(folder), plugin="napari-beadscope")
+    assert [layer.name for layer in viewer.layers] == ["r", "r tracks", "r beads"]
+    viewer.open(str(folder / "recording.yaml"), plugin=None)
+    assert len(viewer.layers) == 6
+    viewer.dims.set_point(0, 4)
+
+
+def test_sample_recording(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    layers = viewer.open_sample("napari-beadscope", "recording")
+    video, tracks = layers
+    assert video.data.shape == (60, 384, 384)
+    assert len(set(tracks.data[:, 0])) >= 10
+    assert len(sample.simulated_recording()) == 2
