@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def write_preview(path: Path, recording: Recording) -> None:
     wanted = np.arange(0, min(float(times[-1]), _LONGEST_S) + 1e-9, 1 / _SHOWN_FPS)
     picks = np.searchsorted(times, wanted).clip(0, len(frames) - 1)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(_codec(), rate=_SHOWN_FPS)
+        stream: Any = container.add_stream(_codec(), rate=_SHOWN_FPS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, _SHOWN_FPS)
         for number, pick in enumerate(picks):

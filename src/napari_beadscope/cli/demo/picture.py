@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FOUND, _TRUE, _PULL, _SOFT = "#0072b2", "#e69f00", "#56b4e9", "#5f6b76"
+_RATE_OVER_S = 0.25
 _AXES = (("x", "#0072b2"), ("y", "#009e73"), ("z", "#d55e00"))
 _STYLE = {
     "font.size": 9,
@@ -73,9 +74,16 @@ def draw_story(
         )
         figure.text(0.03, 0.925, _headline(facts), size=10.5, color=_SOFT)
         left = figure.add_gridspec(
-            2, 2, left=0.04, right=0.40, top=0.875, bottom=0.07, height_ratios=(2.55, 1),
-            hspace=0.2, wspace=0.3,
-        )  # fmt: skip
+            2,
+            2,
+            left=0.04,
+            right=0.40,
+            top=0.875,
+            bottom=0.07,
+            height_ratios=(2.55, 1),
+            hspace=0.2,
+            wspace=0.3,
+        )
         bead = _chosen(recording, comparison)
         _frame(figure.add_subplot(left[0, :]), recording, comparison, bead)
         _errors(figure.add_subplot(left[1, 0]), comparison, (0, 1), "Errors in x and y")
@@ -89,12 +97,13 @@ def draw_story(
 
 
 def _headline(facts: dict[str, Any]) -> str:
-    return (
-        f"{facts['frames']} frames at {facts['fps']:.1f} frames/s, {facts['dropped']} dropped   ·   "
-        f"{facts['beads_matched']} of {facts['beads']} beads found, {facts['rows']} track rows   ·   "
+    parts = (
+        f"{facts['frames']} frames at {facts['fps']:.1f} frames/s, {facts['dropped']} dropped",
+        f"{facts['beads_matched']} of {facts['beads']} beads found, {facts['rows']} track rows",
         f"RMSE against the truth: x {facts['rmse_x_nm']:.1f}, y {facts['rmse_y_nm']:.1f}, "
-        f"z {facts['rmse_z_nm']:.1f} nm"
+        f"z {facts['rmse_z_nm']:.1f} nm",
     )
+    return "   ·   ".join(parts)
 
 
 def _chosen(recording: Recording, comparison: Comparison) -> Bead | None:
@@ -127,20 +136,32 @@ def _frame(axes: Axes, recording: Recording, comparison: Comparison, chosen: Bea
                 fill=False,
                 edgecolor=_TRUE if strong else colour,
                 linewidth=2 if strong else 1,
-            )  # fmt: skip
+            )
         )
         axes.text(
-            roi.x0 + 3, roi.y0 + 3, str(bead.bead), color="white", size=8, weight=700, va="top",
+            roi.x0 + 3,
+            roi.y0 + 3,
+            str(bead.bead),
+            color="white",
+            size=8,
+            weight=700,
+            va="top",
             bbox={"facecolor": "#0009", "edgecolor": "none", "pad": 1.2},
-        )  # fmt: skip
+        )
     length_um = max(1, round(image.shape[1] * nm_per_px / 1000 / 5 / 5) * 5)
     length_px = length_um * 1000 / nm_per_px
     x0, y0 = 0.035 * image.shape[1], 0.965 * image.shape[0]
     axes.plot([x0, x0 + length_px], [y0, y0], color="white", linewidth=4, solid_capstyle="butt")
     axes.text(
-        x0 + length_px / 2, y0 - 0.015 * image.shape[0], f"{length_um} µm",
-        color="white", size=9, weight=700, ha="center", va="bottom",
-    )  # fmt: skip
+        x0 + length_px / 2,
+        y0 - 0.015 * image.shape[0],
+        f"{length_um} µm",
+        color="white",
+        size=9,
+        weight=700,
+        ha="center",
+        va="bottom",
+    )
     axes.set_title("First frame, beads found and their ROIs")
     axes.set_axis_off()
 
@@ -150,9 +171,15 @@ def _one_bead(figure: Figure, recording: Recording, bead: Bead, zlut: ZLut) -> N
     crop = np.array(bead.roi.crop(recording.frames[0]))
     found = track_stack(crop[np.newaxis], zlut)
     top = figure.add_gridspec(
-        1, 3, left=0.47, right=0.98, top=0.875, bottom=0.665, wspace=0.32,
+        1,
+        3,
+        left=0.47,
+        right=0.98,
+        top=0.875,
+        bottom=0.665,
+        wspace=0.32,
         width_ratios=(0.75, 1, 1.1),
-    )  # fmt: skip
+    )
     axes = figure.add_subplot(top[0])
     axes.imshow(crop, cmap="gray")
     axes.plot(found.x_px, found.y_px, "+", color=_TRUE, markersize=16, markeredgewidth=1.8)
@@ -163,9 +190,12 @@ def _one_bead(figure: Figure, recording: Recording, bead: Bead, zlut: ZLut) -> N
     z_um = zlut.z_nm / 1000
     shown = zlut.profiles[:, 1:]
     axes.imshow(
-        shown, cmap="gray", aspect="auto", origin="lower",
+        shown,
+        cmap="gray",
+        aspect="auto",
+        origin="lower",
         extent=(0.5, shown.shape[1] + 0.5, z_um[0], z_um[-1]),
-    )  # fmt: skip
+    )
     axes.axhline(float(found.z_nm[0]) / 1000, color=_TRUE, linewidth=2)
     axes.set(xlabel="radius (px)", ylabel="z (µm)")
     axes.set_title("Z-LUT and the height found")
@@ -175,9 +205,13 @@ def _one_bead(figure: Figure, recording: Recording, bead: Bead, zlut: ZLut) -> N
     if np.isfinite(found.z_nm[0]):
         plane = int(np.abs(zlut.z_nm - found.z_nm[0]).argmin())
         axes.plot(
-            radius[1:], _normal(zlut.profiles[plane][1:]), color=_TRUE, linewidth=4, alpha=0.6,
+            radius[1:],
+            _normal(zlut.profiles[plane][1:]),
+            color=_TRUE,
+            linewidth=4,
+            alpha=0.6,
             label=f"Z-LUT at {zlut.z_nm[plane] / 1000:.2f} µm",
-        )  # fmt: skip
+        )
     axes.plot(radius[1:], _normal(found.profiles[0][1:]), color=_FOUND, label="bead")
     axes.set(xlabel="radius (px)", ylabel="intensity (norm.)")
     axes.set_title("Radial profile")
@@ -217,9 +251,13 @@ def _shade_pull(
         return
     times = recording.times_s
     axes.axvspan(
-        times[near[0]], times[near[-1]], color=_PULL, alpha=0.16, linewidth=0,
+        times[near[0]],
+        times[near[-1]],
+        color=_PULL,
+        alpha=0.16,
+        linewidth=0,
         label="magnet near" if label else None,
-    )  # fmt: skip
+    )
 
 
 def _errors(axes: Axes, comparison: Comparison, which: tuple[int, ...], title: str) -> None:
@@ -230,10 +268,15 @@ def _errors(axes: Axes, comparison: Comparison, which: tuple[int, ...], title: s
         for column, axis in enumerate(which):
             name, colour = _AXES[axis]
             axes.hist(
-                error[:, column], bins=np.linspace(-reach, reach, 61), density=True,
-                histtype="stepfilled", alpha=0.45, color=colour, edgecolor=colour,
+                error[:, column],
+                bins=np.linspace(-reach, reach, 61).tolist(),
+                density=True,
+                histtype="stepfilled",
+                alpha=0.45,
+                color=colour,
+                edgecolor=colour,
                 label=f"{name}: RMSE {comparison.rmse_nm[axis]:.1f} nm",
-            )  # fmt: skip
+            )
         axes.legend(loc="upper left", borderaxespad=0, handlelength=1.2)
         axes.set_ylim(0, axes.get_ylim()[1] * 1.35)
     axes.axvline(0, color=_SOFT, linewidth=0.8)
@@ -244,12 +287,10 @@ def _errors(axes: Axes, comparison: Comparison, which: tuple[int, ...], title: s
 def _rate(axes: Axes, recording: Recording, facts: dict[str, Any]) -> None:
     """Draw frames/s over time, and every frame that is missing."""
     times = recording.times_s
-    if len(times) > 1:
-        width = max(0.1, 5 / max(facts["fps"], 1e-9))
-        edges = np.arange(0, times[-1] + 1e-9, width)
-        if len(edges) > 1:
-            counts = np.histogram(times, edges)[0] / width
-            axes.stairs(counts, edges, color=_FOUND, linewidth=1.5, label="frames/s on disk")
+    some = max(1, round(facts["fps"] * _RATE_OVER_S))
+    if len(times) > some:
+        ends = times[::some]
+        axes.stairs(some / np.diff(ends), ends, baseline=None, color=_FOUND, linewidth=2)
         for gap in recording.gaps:
             at = np.interp([gap.first - 0.5, gap.last + 0.5], recording.frame_numbers, times)
             axes.axvspan(at[0], at[1], color="#cc3311", alpha=0.6, linewidth=0)

@@ -40,11 +40,12 @@ def _page(facts: dict[str, Any], picture: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>BeadScope demo</title><style>{_STYLE}</style></head><body>
 <h1>BeadScope demo: a simulated microscope, recorded, tracked and checked</h1>
-<p>{facts["beads"]} tethered beads jitter by Brownian motion in {facts["frames"]} frames. In the middle
-of the recording the magnet comes nearer: the tethers stretch, the beads rise and jitter less. Frames
-and tracks took the same way as those of a real camera: shared memory, tracker processes, recorder,
-files. They were then read back and compared with what the simulation knows.</p>
-<img alt="A frame with the beads found, one bead's rings, its track beside the truth, and the errors"
+<p>{facts["beads"]} tethered beads jitter by Brownian motion in {facts["frames"]} frames. In the
+middle of the recording the magnet comes nearer: the tethers stretch, the beads rise and jitter
+less. Frames and tracks took the same way as those of a real camera: shared memory, tracker
+processes, recorder, files. They were then read back and compared with what the simulation
+knows.</p>
+<img alt="A frame with the beads found, one bead's rings, its track beside the truth, the errors"
  src="data:image/png;base64,{picture}">
 <h2>Figures</h2>
 <table>

@@ -26,7 +26,6 @@ from napari_beadscope.cli.demo.scene import (
     scene_options,
 )
 from napari_beadscope.cli.demo.truth import Comparison, compare
-from napari_beadscope.cli.interrupts import Interrupted
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.record import run_recording
 from napari_beadscope.cli.summary import summarise
@@ -211,9 +210,9 @@ def facts_of(
 def demo_lines(facts: dict[str, Any]) -> list[str]:
     """Return the facts as lines for people."""
     return [
-        f"frames      {facts['frames']} at {facts['fps']:.1f} frames/s, {facts['dropped']} dropped; "
-        f"{facts['frames_identical']} of {facts['frames_compared']} compared are pixel for pixel "
-        "what was simulated",
+        f"frames      {facts['frames']} at {facts['fps']:.1f} frames/s, {facts['dropped']} "
+        f"dropped; {facts['frames_identical']} of {facts['frames_compared']} compared are pixel "
+        "for pixel what was simulated",
         f"beads       {facts['beads_found']} found, {facts['beads_matched']} of {facts['beads']} "
         f"true ones; {facts['rows']} track rows, {facts['rows_without_position']} without position",
         f"RMSE        x {facts['rmse_x_nm']:.1f} nm, y {facts['rmse_y_nm']:.1f} nm, "
