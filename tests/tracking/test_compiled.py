@@ -193,6 +193,13 @@ def test_saturated_and_cut_beads_are_flagged(cpu: Backend) -> None:
     assert track_stack(twelve_bits[np.newaxis]).reason.tolist() == [Reason.SATURATED]
 
 
+def test_a_black_background_is_not_the_edge_of_the_frame(cpu: Backend) -> None:
+    glow = rings(np.array([23.2]), np.array([24.1]), np.zeros(1))[0] - 104
+    result = cpu.track(np.clip(glow, 0, 255).astype(np.uint8)[np.newaxis], None)
+    assert result.reason.tolist() == [Reason.OK]
+    assert abs(result.x_px[0] - 23.2) < 0.1
+
+
 def test_outside_the_capture_range_is_never_plausible(cpu: Backend) -> None:
     shift = np.arange(14.0, 32.0, 1.0)
     x, y = 31.5 + shift, np.full(len(shift), 31.5)

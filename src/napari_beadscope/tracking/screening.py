@@ -88,21 +88,24 @@ def _at_full_scale(pix, high, kind):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _is_padded(pix, size, low, high):  # type: ignore[no-untyped-def]
-    """Whether the two outermost lines of a side all hold 0 or the highest value (filled in)."""
+def _is_padded(pix, size, high):  # type: ignore[no-untyped-def]
+    """Whether one or two sides are filled in: two outermost lines all 0, or all the highest value.
+
+    On more sides that is a black or white background, not the edge of the frame.
+    """
+    sides = 0
     for side in range(4):
         first = pix[0] if side < 2 else pix[pix.size - 1]
-        if first != 0.0 and first != high:
-            continue
-        same = True
-        for line in range(2):
+        same = first == 0.0 or first == high
+        line = 0
+        while same and line < 2:
             at = line if side < 2 else size - 1 - line
             for k in range(size):
                 value = pix[at * size + k] if side % 2 == 0 else pix[k * size + at]
                 same = same and value == first
-        if same:
-            return True
-    return False
+            line += 1
+        sides += same
+    return sides == 1 or sides == 2
 
 
 @compiled
@@ -191,7 +194,7 @@ def _screen(pix, size, kind, low, high, finite):  # type: ignore[no-untyped-def]
         return EMPTY, share
     if not high - low < LARGEST_SPAN:
         return NOT_FINITE, share
-    if _is_padded(pix, size, low, high):
+    if _is_padded(pix, size, high):
         return CLIPPED, share
     return OK, share
 

@@ -7,10 +7,10 @@ Pearson correlation with the best plane when a Z-LUT is given.
 
 **Reasons** (`core.types.Reason`). NaN everywhere: NOT_FINITE (a NaN or infinite pixel), SATURATED
 (over 40 % of the pixels at full scale), EMPTY (constant, or rings explain under about 11 % of the
-variance: noise), CLIPPED (outermost lines filled with 0 or full scale), OUT_OF_RANGE (no centre
-inside the ROI). Position kept, in doubt: SATURATED (over 2 % at full scale), OUT_OF_RANGE (rings
-explain under 35 %: as a rule the centre is wrong). Only z NaN: POOR_MATCH (correlation under
-0.85), Z_OUT_OF_RANGE (best match in the outer planes).
+variance: noise), CLIPPED (outermost lines of one or two sides all 0 or all full scale),
+OUT_OF_RANGE (no centre inside the ROI). Position kept, in doubt: SATURATED (over 2 % at full
+scale), OUT_OF_RANGE (rings explain under 35 %: as a rule the centre is wrong). Only z NaN:
+POOR_MATCH (correlation under 0.85), Z_OUT_OF_RANGE (best match in the outer planes).
 
 The limits were set on simulated beads of 16 to 128 px: true centres explain over 80 % at usual
 noise and about 50 % when noise equals contrast, wrong ones (bead outside the capture range) at
