@@ -71,6 +71,13 @@ def test_height_in_truth_is_that_of_the_sweep() -> None:
         assert abs(planes[int(np.argmin(error))] - z_nm) <= 50
 
 
+def test_sweep_can_be_off_centre() -> None:
+    microscope = SimulatedMicroscope({**QUIET, "beads": 1, "dtype": "uint16", "bit_depth": 16})
+    image = microscope.focus_sweep([2000], size_px=64, offset_px=(0.3, -0.2))[0].astype(float)
+    found = _centre(image, float(np.median(image)), 32, 31, 28)
+    assert found == pytest.approx([31.8, 31.3], abs=0.01)
+
+
 def test_frames_are_a_pure_function_of_number_and_motors() -> None:
     options = {"height_px": 128, "width_px": 128, "beads": 4, "seed": 5, "fps": 700}
     streamed = SimulatedMicroscope(options)
