@@ -159,36 +159,39 @@ def _centre(pix, size, x, y, bell, fit5, work):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _bins_of_row(dy2, dx, bins, at):  # type: ignore[no-untyped-def]
-    """Radial bin, times 4, plus a lane of 0 to 3, of pixels at ``dx, dx + 1, …`` into `at`.
+def _bins_of_row(dy2, dx, bins, n, at):  # type: ignore[no-untyped-def]
+    """Place in the sums of pixels at ``dx, dx + 1, …`` into `at`: 8 × radial bin + 2 × lane.
 
     Single precision, and once more in double where a radius is next to the edge of a bin.
     """
     dy2_single, dx_single = np.float32(dy2), np.float32(dx)
     most = np.int32(bins)
     close = 0
-    for j in range(at.size):
+    for j in range(n):
         across = np.float32(j) + dx_single
         r = math.sqrt(across * across + dy2_single)
         b = np.int32(r + np.float32(0.5))
         if abs(r - np.float32(b)) > np.float32(0.4998):
             close += 1
-        at[j] = min(b, most) * 4 + (np.int32(j) & np.int32(3))
+        at[j] = min(b, most) * 8 + (np.int32(j) & np.int32(3)) * 2
     if close:
-        for j in range(at.size):
+        for j in range(n):
             exact = int(np.rint(math.sqrt((j + dx) ** 2 + dy2)))
-            at[j] = min(exact, bins) * 4 + (j & 3)
+            at[j] = min(exact, bins) * 8 + (j & 3) * 2
 
 
 @compiled
-def _sum_rings(pix, size, x, y, median, sums, counts, bin_of):  # type: ignore[no-untyped-def]
-    """Sum and count of pixels by radial bin and lane; return the sum of squares about `median`."""
+def _sum_rings(pix, size, x, y, median, sums, at):  # type: ignore[no-untyped-def]
+    """Sum and count of pixels by radial bin and lane; return the sum of squares about `median`.
+
+    Pixels side by side go to different lanes (no waiting for the last sum), and sum and count lie
+    side by side (one vector addition).
+    """
     bins = size // 2
     for b in range(sums.size):
         sums[b] = 0.0
-        counts[b] = 0
     squares = 0.0
-    most = np.int32(4 * bins)
+    most = np.int32(8 * bins)
     reach = (bins - 0.5) ** 2
     for i in range(size):
         dy2 = (i - y) ** 2
@@ -197,25 +200,27 @@ def _sum_rings(pix, size, x, y, median, sums, counts, bin_of):  # type: ignore[n
         width = math.sqrt(reach - dy2) + 1.0
         first = max(0, int(x - width))
         last = min(size, int(x + width) + 2)
-        row = pix[i * size + first : i * size + last]
-        at = bin_of[: row.size]
-        _bins_of_row(dy2, first - x, bins, at)
-        for j in range(row.size):
-            squares += (row[j] - median) ** 2 if at[j] < most else 0.0
-        for j in range(row.size):
-            sums[at[j]] += row[j]
-            counts[at[j]] += 1
+        n = max(0, last - first)
+        _bins_of_row(dy2, first - x, bins, n, at)
+        start = np.uint64(i * size + first)  # unsigned: no check for negative indices
+        for j in range(np.uint64(n)):
+            squares += (pix[start + j] - median) ** 2 if at[j] < most else 0.0
+        for j in range(np.uint64(n)):
+            k = np.uint64(at[j])
+            sums[k] += pix[start + j]
+            sums[k + np.uint64(1)] += 1.0
     return squares
 
 
 @compiled
-def _profile(pix, size, x, y, median, sums, counts, at, profile):  # type: ignore[no-untyped-def]
+def _profile(pix, size, x, y, median, sums, at, profile):  # type: ignore[no-untyped-def]
     """Radial means into `profile`; return the share of variance that rings explain (ε²)."""
-    squares = _sum_rings(pix, size, x, y, median, sums, counts, at)
+    squares = _sum_rings(pix, size, x, y, median, sums, at)
     count, total, between, filled = 0.0, 0.0, 0.0, 0
     for b in range(size // 2):
-        value = sums[4 * b] + sums[4 * b + 1] + sums[4 * b + 2] + sums[4 * b + 3]
-        n = counts[4 * b] + counts[4 * b + 1] + counts[4 * b + 2] + counts[4 * b + 3]
+        k = 8 * b
+        value = sums[k] + sums[k + 2] + sums[k + 4] + sums[k + 6]
+        n = sums[k + 1] + sums[k + 3] + sums[k + 5] + sums[k + 7]
         profile[b] = value / n
         if n > 0:
             above = value - median * n
@@ -279,7 +284,7 @@ def run_rois(  # type: ignore[no-untyped-def]
     """
     bell, fit5, fit7 = tables
     x, y, z, profiles, quality, reason = rows
-    pix, columns, work, sums, counts, at, profile, correlation = scratch
+    pix, columns, work, sums, at, profile, correlation = scratch
     for i in range(raw.shape[0]):
         if reason[i] != OK:
             continue
@@ -290,7 +295,7 @@ def run_rois(  # type: ignore[no-untyped-def]
         if math.isnan(x[i] + y[i]):
             reason[i] = OUT_OF_RANGE
             continue
-        explained = _profile(pix, size, x[i], y[i], median[i], sums, counts, at, profile)
+        explained = _profile(pix, size, x[i], y[i], median[i], sums, at, profile)
         quality[i] = explained
         if not explained >= NOISE_EXPLAINED + NOISE_PER_PX / size:
             reason[i] = EMPTY
