@@ -63,6 +63,8 @@ class RecorderWorker(RingWorker):
         self._next = 0
         self._stop = -1
         self._quiet = (-1, 0.0)
+        self._number = 0
+        self._untracked = ""  # why frames are left without tracks
 
     def open(self) -> None:
         """Report readiness."""
@@ -102,10 +104,11 @@ class RecorderWorker(RingWorker):
         wrote = 0
         try:
             wrote = self._write_frames(self._ring, self._writer)
+            is_complete = self._is_complete()  # asked first: rows that come now are written next
             if self._merge is not None:
                 wrote += self._merge.write(self._writer, self._next)
             self.beat(frames=self._writer.frames_written, rows=self._writer.rows_written)
-            if not wrote and self._is_complete():
+            if is_complete and not wrote:
                 self._finish()
         except BeadscopeError as error:
             self._fail(error)
@@ -144,13 +147,16 @@ class RecorderWorker(RingWorker):
         task = order.task
         assert task.mode is not None
         self.beat(_WRITE_LEASE_S)
+        self._number, self._untracked = order.number, ""
         try:
             if order.resume:
-                self._writer = RecordingWriter.resume(Path(task.folder))
+                self._writer = self._resume(Path(task.folder))
             else:
                 self._writer = RecordingWriter.create(Path(task.folder), self._manifest(order))
         except BeadscopeError as error:
-            self.report(RecordingFailed(error.what, error.remedy))
+            self.report(RecordingFailed(error.what, error.remedy, number=self._number))
+            return
+        if self._writer is None:
             return
         if not order.resume:
             self._ring.register(RECORDER_CLAIM)
@@ -160,6 +166,15 @@ class RecorderWorker(RingWorker):
             self._merge = RowMerge(self._tracks, resume=order.resume)
         self._began, self._stop, self._quiet = False, -1, (-1, 0.0)
         self.report(Armed(order.number, self._next))
+
+    def _resume(self, folder: Path) -> RecordingWriter | None:
+        """Go on with a recording; None if the dead predecessor had come to its end."""
+        manifest = Manifest.load(folder)
+        if manifest.state != "complete":
+            return RecordingWriter.resume(folder)
+        self._let_go("FINISHED")
+        self.report(Finished(self._number, manifest.frames_written, manifest.rows_written))
+        return None
 
     def _manifest(self, order: Arm) -> Manifest:
         assert self.stream is not None
@@ -209,9 +224,10 @@ class RecorderWorker(RingWorker):
         self.beat(_FINISH_LEASE_S)
         writer = self._writer
         note = "the engine's supervisor died; the recording ends there" if self.is_orphan else ""
+        self._name_untracked(writer)
         writer.finish(note=note)
         self._let_go("FINISHED")
-        self.report(Finished(0, writer.frames_written, writer.rows_written))
+        self.report(Finished(self._number, writer.frames_written, writer.rows_written))
 
     def _fail(self, error: BeadscopeError) -> None:
         """Close the files properly after an error that more tries would not mend."""
@@ -219,20 +235,30 @@ class RecorderWorker(RingWorker):
         assert writer is not None
         self.beat(_FINISH_LEASE_S)
         _LOG.error("recording stopped: %s", error)
-        try:
-            writer.finish(note=f"stopped early: {error}")
-        except BeadscopeError as second:
-            _LOG.error("the files could not be completed: %s", second)
-            writer.close()
+        self._name_untracked(writer)
+        self._end_early(writer, f"stopped early: {error}")
         self._let_go("READY")
-        self.report(
-            RecordingFailed(error.what, error.remedy, writer.frames_written, writer.rows_written)
-        )
+        saved = (writer.frames_written, writer.rows_written, self._number)
+        self.report(RecordingFailed(error.what, error.remedy, *saved))
 
     def _abort(self) -> None:
         if self._writer is not None:
-            self._writer.finish(note="stopped before the first frame")
+            began = "stopped early" if self._began else "stopped before the first frame"
+            self._end_early(self._writer, began)
         self._let_go("READY")
+
+    def _end_early(self, writer: RecordingWriter, note: str) -> None:
+        try:
+            writer.finish(note=note)
+        except BeadscopeError as error:
+            _LOG.error("the files could not be completed: %s", error)
+            writer.close()
+
+    def _name_untracked(self, writer: RecordingWriter) -> None:
+        """Say why frames have no tracks, if it is known."""
+        first, last = writer.manifest.first_frame, writer.last_frame
+        if self._untracked and first is not None and last is not None:
+            writer.note_untracked(first, last, self._untracked)
 
     def _let_go(self, state: str) -> None:
         self._writer = None
@@ -248,7 +274,7 @@ class RecorderWorker(RingWorker):
             return
         _LOG.warning("frames that tracker %d had are left untracked: %s", tracker, why)
         self._merge.give_up(tracker)
-        self._writer.manifest.notes.append(f"tracker {tracker} was given up: {why}")
+        self._untracked = f"tracker {tracker} was given up: {why}"
 
     # data
 

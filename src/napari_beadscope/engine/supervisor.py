@@ -20,7 +20,7 @@ import msgspec
 from napari_beadscope.core import session
 from napari_beadscope.core.errors import RingError
 from napari_beadscope.core.messages import Log, Shared, StatusChanged, Stopping, Stream
-from napari_beadscope.core.orders import Arm, Crashed, KnowMotors, Ready
+from napari_beadscope.core.orders import Arm, Crashed, Done, KnowMotors, Ready
 from napari_beadscope.core.session_state import (
     Answer,
     Effect,
@@ -133,6 +133,8 @@ class Supervisor:
         match stimulus:
             case Said(name, Ready(properties=properties)) if name == "camera":
                 self._properties = properties
+            case Said("camera", Done(value=list() as properties)):
+                self._properties = {item["name"]: item["value"] for item in properties}
             case Joined(client):
                 welcome = self._board.welcome(self._state, self.session, self._shared, os.getpid())
                 self._callers.admit(client, welcome)
@@ -145,6 +147,8 @@ class Supervisor:
         self._state, effects = session.step(self._state, at, stimulus)
         for effect in effects:
             self._carry_out(effect)
+        if isinstance(stimulus, Said) and isinstance(stimulus.report, Ready):
+            self._callers.tell("camera", KnowMotors(self._motor_names()))
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -175,8 +179,6 @@ class Supervisor:
     def _spawn(self, name: str) -> None:
         row = self._rows.setdefault(name, len(self._rows))
         motor, options = self._state_motor(name)
-        if motor:
-            self._callers.tell("camera", KnowMotors(self._motor_names()))
         self._processes[name] = WorkerProcess(
             WorkerConfig(
                 name,

@@ -62,7 +62,7 @@ class TrackerWorker(RingWorker):
         self._stop = -1
         self._next = 0
         self._quiet: tuple[int, float] = (-1, 0.0)
-        self._total = self._tracked = 0
+        self._total = self._tracked = self._number = 0
 
     def open(self) -> None:
         """Report readiness; backends are opened with the first task."""
@@ -106,7 +106,7 @@ class TrackerWorker(RingWorker):
         if not self._begun:
             return _POLL_S
         stop, is_last = self._end(ring)
-        if is_last and self._next >= stop:
+        if is_last and self._next >= stop <= ring.head:
             self._finish(stop)
             return 0.0
         batch = self._collect(ring, min(ring.head, stop))
@@ -172,6 +172,7 @@ class TrackerWorker(RingWorker):
         except BeadscopeError as error:
             self.report(Finished(number, error=str(error)))
             return
+        self._number = number
         self._resumed = resume and self._ring.is_registered(self._claim)
         if self._resumed:
             # Rows are published before the claim advances: what is done must not be done twice.
@@ -197,7 +198,7 @@ class TrackerWorker(RingWorker):
 
     def _finish(self, stop: int) -> None:
         self._publish(np.empty(0, TRACK_ROW), stop)
-        self.report(Finished(0))
+        self.report(Finished(self._number))
         self._leave("FINISHED")
         if self.is_orphan:
             self._backend = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,11 +77,11 @@ class Scope(AttachedScope):
             raise EngineError(f"{which} is running", "start one")
         scope = cls(engines[-1].camera)
         scope._connect(engines[-1])
-        scope._view.wait_for_stream(_START_TIMEOUT_S)
+        scope._view.wait_up(_START_TIMEOUT_S)
         return scope
 
     def start(self, timeout_s: float = _START_TIMEOUT_S) -> Self:
-        """Start the engine and return when the camera is ready; starting twice only warns.
+        """Start the engine and return when it is ready; starting twice only warns.
 
         Raises
         ------
@@ -98,7 +99,7 @@ class Scope(AttachedScope):
         self._process, info = launch(config)
         try:
             self._connect(info)
-            self._view.wait_for_stream(timeout_s)
+            self._view.wait_up(timeout_s)
             self._ask(SetCalibration(self._calibration_of_settings()))
             for name, (motor, options) in self._hardware.items():
                 self._ask(AddMotor(name, motor, options))
@@ -127,8 +128,12 @@ class Scope(AttachedScope):
 
     def detach(self) -> None:
         """Let go of the engine; a recording in progress goes on to its end without us."""
-        if self._client is not None:
-            self._leave()
+        if self._client is None:
+            return
+        self._leave()
+        process, self._process = self._process, None
+        if process is not None:  # it is our child still: somebody has to take note of its end
+            threading.Thread(target=process.wait, name="engine-end", daemon=True).start()
 
     close = stop
 

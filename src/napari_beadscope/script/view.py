@@ -112,7 +112,7 @@ class EngineView:
         for callback in callbacks:
             try:
                 callback(event)
-            except Exception:  # the boundary to the user's code, which must not cut us off
+            except Exception:  # noqa: BLE001  the user's code, which must not cut us off
                 _LOG.exception("a callback raised on %s", type(event).__name__)
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
@@ -139,15 +139,13 @@ class EngineView:
 
     # --- waiting ------------------------------------------------------------------------
 
-    def wait_for_stream(self, timeout_s: float) -> None:
-        """Wait until the camera is ready; raise what keeps it from that."""
+    def wait_up(self, timeout_s: float) -> None:
+        """Wait until every worker is ready; raise what keeps the engine from that."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._ring is not None or self._stopping or self._gone, timeout_s
-            )
-            if self._ring is not None:
-                return
+            self._changed.wait_for(lambda: self._is_up() or self._stopping or self._gone, timeout_s)
             stop = self._stopping
+            if self._is_up() and stop is None and not self._gone:
+                return
         if stop is not None and stop.error:
             raise error_of(stop.error, stop.what, stop.remedy)
         why = "it ended" if stop or self._gone else f"not ready after {timeout_s:g} s"
@@ -230,6 +228,9 @@ class EngineView:
             if self._status is None:
                 raise EngineError("the engine sent no status", "look at its log")
             return self._status
+
+    def _is_up(self) -> bool:
+        return self._ring is not None and self._status is not None and self._status.phase == "UP"
 
     def _attach(self, stream: Stream) -> None:
         """Attach to a new frame ring; readers of the old one finish their copy undisturbed."""

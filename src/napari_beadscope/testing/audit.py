@@ -13,7 +13,7 @@ import numpy as np
 from napari_beadscope.storage import Recording, open_recording
 
 Render = Callable[[int], np.ndarray]
-_RESTART_SEARCH = 400
+_RESTART_SEARCH = 5000
 
 
 def audit(
@@ -142,8 +142,7 @@ def _same(recording: Recording, movies: dict, page: int, expected: np.ndarray) -
     if recording.manifest.mode.video:
         return np.array_equal(recording.frames[page], expected)
     return all(
-        np.array_equal(movies[bead.bead][page], bead.roi.crop(expected))
-        for bead in recording.beads
+        np.array_equal(movies[bead.bead][page], bead.roi.crop(expected)) for bead in recording.beads
     )
 
 
@@ -151,7 +150,7 @@ def _offset_after_restart(
     recording: Recording, movies: dict, page: int, render: Render
 ) -> int | None:
     """Return the number that a camera which counts anew gives to the frame on a page."""
-    for number in range(_RESTART_SEARCH):
+    for number in range(_RESTART_SEARCH):  # counts anew from 0
         if _same(recording, movies, page, render(number)):
             return number
     return None

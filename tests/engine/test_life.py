@@ -1,0 +1,232 @@
+"""An engine's life: it starts, serves, stops, and leaves nothing; several don't meet."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from napari_beadscope.core.errors import EngineBusyError, EngineError, InputError, StateError
+from napari_beadscope.core.messages import Progress, Stopping
+from napari_beadscope.core.types import Bead
+from napari_beadscope.engine import list_engines
+from napari_beadscope.engine.places import runtime_folder, socket_address
+from napari_beadscope.ring.segment import segment_names
+from napari_beadscope.script import Scope
+from napari_beadscope.testing.engines import EngineTree
+
+SMALL: dict[str, Any] = {"engine.ring_mb": 16}
+
+
+def test_stop_returns_when_everything_is_gone(options: dict) -> None:
+    scope = Scope("simulated", options=options, settings=SMALL)
+    assert not scope.is_started
+    scope.start()
+    assert scope.is_started
+    tree = EngineTree(scope)
+    assert len(tree.look()) >= 4
+    assert segment_names(tree.session)
+    scope.start_live()
+    assert next(scope.frames(1)).image.shape == (160, 224)
+    scope.stop()
+    assert tree.left() == []
+    assert not scope.is_started
+    scope.stop()  # twice is fine
+
+
+def test_starting_twice_warns(options: dict) -> None:
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        pid = scope.engine.pid
+        with pytest.warns(RuntimeWarning, match="started already"):
+            scope.start()
+        assert scope.engine.pid == pid
+    with pytest.raises(StateError, match="was stopped"):
+        scope.start()
+    with pytest.raises(StateError, match="was stopped"):
+        scope.start_live()
+
+
+def test_calls_before_start_say_so(options: dict) -> None:
+    scope = Scope("simulated", options=options)
+    for call in (scope.start_live, scope.latest_frame, scope.status, scope.stop_recording):
+        with pytest.raises(StateError, match="not started"):
+            call()
+
+
+def test_stop_before_start_is_the_end(options: dict) -> None:
+    scope = Scope("simulated", options=options)
+    scope.stop()
+    with pytest.raises(StateError):
+        scope.start()
+
+
+def test_a_camera_that_does_not_exist_is_named() -> None:
+    with pytest.raises(InputError, match="no camera 'nonsense'"):
+        Scope("nonsense", settings=SMALL).start()
+
+
+def test_a_bad_option_is_named() -> None:
+    with pytest.raises(InputError, match="beads"):
+        Scope("simulated", options={"beads": -3}, settings=SMALL).start()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.tif"):
+        Scope(f"replay:{tmp_path / 'gone.tif'}", settings=SMALL).start()
+
+
+def test_two_engines_do_not_disturb_each_other(options: dict, beads: tuple[Bead, ...]) -> None:
+    with (
+        Scope("simulated", options=options, settings=SMALL) as one,
+        Scope("simulated", options=options | {"height_px": 128}, settings=SMALL) as two,
+    ):
+        assert {e.engine_id for e in list_engines()} >= {
+            one.engine.engine_id,
+            two.engine.engine_id,
+        }
+        one.start_live()
+        two.start_live()
+        one.set_beads(beads)
+        assert two.beads == ()
+        assert next(one.frames(1)).image.shape == (160, 224)
+        assert next(two.frames(1)).image.shape == (128, 224)
+        two.stop()
+        before = one.status().frames
+        one.wait_for(lambda s: s.status().frames > before + 20)
+        assert one.status().dropped == 0
+
+
+def test_a_named_camera_has_one_owner(options: dict) -> None:
+    with Scope("simulated:left", options=options, settings=SMALL) as owner:
+        with pytest.raises(EngineBusyError, match="in use by engine") as caught:
+            Scope("simulated:left", options=options, settings=SMALL).start()
+        assert owner.engine.engine_id in str(caught.value)
+        pids = [worker.pid for worker in owner.status().workers]
+        assert any(f"process {pid}" in str(caught.value) for pid in [*pids, owner.engine.pid])
+        with Scope("simulated:right", options=options, settings=SMALL):
+            pass
+        assert owner.is_started
+    with Scope("simulated:left", options=options, settings=SMALL) as successor:
+        assert successor.is_started
+
+
+def test_attach_and_detach(options: dict, beads: tuple[Bead, ...], tmp_path: Path) -> None:
+    first = Scope("simulated", options=options, settings=SMALL).start()
+    tree = EngineTree(first)
+    first.start_live()
+    first.set_beads(beads)
+    first.add_hardware("focus", "simulated-focus")
+    engine = first.engine.engine_id
+    first.start_recording(tmp_path / "r", "track")
+    first.detach()
+    assert not first.is_started
+    second = Scope.attach(engine)
+    assert second.beads == beads
+    assert second.camera_id == "simulated"
+    assert second.status().recording == str(tmp_path / "r")
+    assert set(second.motor_positions()) == {"focus"}
+    third = Scope.attach()
+    third.stop_recording()
+    second.wait_for(lambda s: not s.status().recording)
+    third.detach()
+    second.stop()
+    assert tree.left() == []
+
+
+def test_attaching_to_nothing() -> None:
+    with pytest.raises(EngineError, match="no engine"):
+        Scope.attach("0123456789ab")
+
+
+def test_the_engine_ends_after_the_last_front_end(options: dict) -> None:
+    settings = SMALL | {"engine.grace_s": 0.5}
+    scope = Scope("simulated", options=options, settings=settings).start()
+    tree = EngineTree(scope)
+    time.sleep(0.8)
+    assert scope.is_started  # not alone, so no grace runs out
+    scope.detach()
+    assert tree.left(10.0) == []
+
+
+def test_a_recording_outlives_its_front_end(
+    options: dict, beads: tuple[Bead, ...], tmp_path: Path
+) -> None:
+    from napari_beadscope.testing.audit import audit
+
+    settings = SMALL | {"engine.grace_s": 0.0}
+    scope = Scope("simulated", options=options, settings=settings).start()
+    tree = EngineTree(scope)
+    scope.start_live()
+    scope.set_beads(beads)
+    folder = scope.start_recording(tmp_path / "r", "track+full", seconds=1.5)
+    scope.detach()
+    time.sleep(0.7)
+    assert tree.supervisor.is_running()
+    assert tree.left(15.0) == []
+    assert audit(folder) == []
+
+
+def test_secrets_are_the_users_own(options: dict) -> None:
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        info = runtime_folder() / f"engine-{scope.engine.engine_id}.json"
+        assert stat.S_IMODE(info.stat().st_mode) == 0o600
+        assert json.loads(info.read_text())["secret"] == scope.engine.secret
+        if os.name != "nt":
+            address = Path(socket_address(scope.engine.engine_id))
+            assert stat.S_IMODE(address.stat().st_mode) == 0o600
+            for name in segment_names(scope.engine.engine_id):
+                mode = (address.parent / f"beadscope-{name}").stat().st_mode
+                assert stat.S_IMODE(mode) == 0o600, name
+
+
+def test_start_up_reports_its_progress(options: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = Scope("simulated", options=options, settings=SMALL)
+    seen: list[Any] = []
+    scope.on_event(seen.append)
+    scope.start()
+    scope.wait_for(lambda s: s.status().phase == "UP")
+    scope.stop()
+    fractions = [event.fraction for event in seen if isinstance(event, Progress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert any(isinstance(event, Stopping) for event in seen)
+
+
+def test_no_thread_and_no_descriptor_is_left(options: dict) -> None:
+    def once() -> None:
+        with Scope("simulated", options=options, settings=SMALL) as scope:
+            scope.start_live()
+            next(scope.frames(1))
+
+    once()
+    me = psutil.Process()
+    threads, files = threading.active_count(), me.num_fds()
+    once()
+    once()
+    deadline = time.monotonic() + 2
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() <= threads
+    assert me.num_fds() <= files
+
+
+def test_an_engine_survives_the_signals_of_its_console(options: dict) -> None:
+    """Ctrl-C in the shell of a front end must not reach the engine."""
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        groups = {os.getpgid(process.pid) for process in EngineTree(scope).look()}
+        assert os.getpgid(0) not in groups
+
+
+def test_start_and_stop_say_nothing_on_warnings(options: dict) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Scope("simulated", options=options, settings=SMALL):
+            pass
