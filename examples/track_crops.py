@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_beadscope import track_stack
+from napari_beadscope import ZLut, track_stack
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.tracking import build_zlut, open_backend
 
-SIZE_PX = 65  # odd: the middle of the sweep is the middle of a pixel
+SIZE_PX = 64
+HALF = SIZE_PX // 2
+backend = open_backend("auto")
 microscope = SimulatedMicroscope({"beads": 1, "height_px": 256, "width_px": 256})
 
-# A focus sweep of the bead makes the Z-LUT: its radial profile at known heights.
+# Focus sweeps of the bead make the Z-LUT, its radial profile at known heights. A profile depends a
+# little on where between pixels the bead is, so the mean of several places is taken.
 planes_nm = np.arange(0.0, 6000.0, 50.0)
-sweep = microscope.focus_sweep(planes_nm, size_px=SIZE_PX)
-zlut = build_zlut(sweep, planes_nm, open_backend("auto"))
+places = [(x, y) for x in (0.0, 0.25, 0.5, 0.75) for y in (0.0, 0.25, 0.5, 0.75)]
+sweeps = [microscope.focus_sweep(planes_nm, size_px=SIZE_PX, offset_px=place) for place in places]
+profiles = [build_zlut(sweep, planes_nm, backend).profiles for sweep in sweeps]
+zlut = ZLut(planes_nm, np.mean(profiles, axis=0))
 
 # Two hundred frames of the same bead, cropped around its nominal place.
 x_px, y_px = np.rint(microscope.bead_positions_px()[0]).astype(int)
-half = SIZE_PX // 2
-rows = slice(y_px - half, y_px + half + 1)
-columns = slice(x_px - half, x_px + half + 1)
+rows = slice(y_px - HALF, y_px + HALF)
+columns = slice(x_px - HALF, x_px + HALF)
 numbers = range(200)
 crops = np.stack([microscope.render(k)[rows, columns] for k in numbers])
 
@@ -34,7 +38,6 @@ truth = microscope.truth(numbers)[:, 0]  # x_px, y_px, z_nm
 nm_per_px = microscope.options.nm_per_px
 found = np.column_stack([tracks.x_px + columns.start, tracks.y_px + rows.start, tracks.z_nm])
 error_nm = (found - truth) * [nm_per_px, nm_per_px, 1.0]
-rmse_nm = np.sqrt(np.nanmean(error_nm**2, axis=0))
+rmse_nm = np.sqrt(np.mean(error_nm**2, axis=0))
 print("RMSE in nm: x {:.1f}, y {:.1f}, z {:.1f}".format(*rmse_nm))
-assert np.isfinite(found).all()
-assert (rmse_nm < [10, 10, 40]).all()
+assert (rmse_nm < [5, 5, 30]).all()
