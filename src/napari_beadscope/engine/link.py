@@ -6,6 +6,7 @@ read for too long is cut off. Knows nothing of what messages mean.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -26,6 +27,7 @@ from napari_beadscope.core.errors import EngineError
 
 _LOG = logging.getLogger(__name__)
 _OUTBOX = 2_000
+_LAST_WORDS_S = 1.0
 _MAX_MESSAGE = 16 * 2**20
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -58,6 +60,8 @@ class Link:
         self._outbox: queue.Queue[bytes | None] = queue.Queue(_OUTBOX)
         self._reader = threading.Thread(target=self._read, name=f"{name}-in", daemon=True)
         self._sender = threading.Thread(target=self._send, name=f"{name}-out", daemon=True)
+        self._closing = threading.Lock()
+        self._closed = False
         self.name = name
 
     def start(self) -> None:
@@ -81,7 +85,7 @@ class Link:
             flush_s = 0.0
         if self._sender.is_alive() and threading.current_thread() is not self._sender:
             self._sender.join(flush_s)
-        shut(self._connection)
+        self._hang_up(last=not self._reader.is_alive())
 
     def join(self, timeout_s: float) -> None:
         """Wait until the reader has seen the end of the connection."""
@@ -103,12 +107,36 @@ class Link:
         except msgspec.MsgspecError as error:
             _LOG.warning("%s sent what is not a message (%s) and is cut off", self.name, error)
         finally:
-            shut(self._connection)
+            self._hang_up(last=False)
+            with contextlib.suppress(queue.Full):
+                self._outbox.put_nowait(None)
+            self._sender.join(_LAST_WORDS_S)
+            self._hang_up(last=True)
             self._on_closed()
+
+    def _hang_up(self, last: bool) -> None:
+        """Wake both threads; only the `last` to leave closes the connection.
+
+        Else a thread could go on with a number that means another file by then.
+        """
+        with self._closing:
+            if self._closed:
+                return
+            if last or os.name == "nt":
+                self._closed = True
+                shut(self._connection)
+            else:
+                _wake(self._connection)
 
 
 def shut(connection: Connection) -> None:
     """Close a connection so that a thread blocked in reading it wakes up."""
+    _wake(connection)
+    connection.close()
+
+
+def _wake(connection: Connection) -> None:
+    """Let every thread that is blocked in a connection see its end."""
     try:
         if os.name != "nt":
             import socket
@@ -117,7 +145,6 @@ def shut(connection: Connection) -> None:
                 twin.shutdown(socket.SHUT_RDWR)
     except OSError:
         _LOG.debug("connection was closed already")
-    connection.close()
 
 
 def dial(address: str, secret: str) -> Connection:

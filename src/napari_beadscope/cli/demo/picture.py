@@ -223,7 +223,7 @@ def _normal(profile: np.ndarray) -> np.ndarray:
 
 
 def _traces(figure: Figure, recording: Recording, comparison: Comparison, bead: Bead) -> None:
-    grid = figure.add_gridspec(3, 1, left=0.47, right=0.98, top=0.575, bottom=0.255, hspace=0.14)
+    grid = figure.add_gridspec(3, 1, left=0.47, right=0.98, top=0.58, bottom=0.275, hspace=0.14)
     of_bead = comparison.bead == bead.bead
     time_s = comparison.time_s[of_bead]
     first: Axes | None = None
@@ -241,6 +241,7 @@ def _traces(figure: Figure, recording: Recording, comparison: Comparison, bead: 
             axes.set_title(f"Bead {bead.bead}: tracked, beside the truth")
             axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=3, borderaxespad=0)
         axes.tick_params(labelbottom=axis == 2)
+    axes.set_xlabel("time (s)")
 
 
 def _shade_pull(
@@ -279,7 +280,7 @@ def _errors(axes: Axes, comparison: Comparison, which: tuple[int, ...], title: s
             )
         axes.legend(loc="upper left", borderaxespad=0, handlelength=1.2)
         axes.set_ylim(0, axes.get_ylim()[1] * 1.35)
-    axes.axvline(0, color=_SOFT, linewidth=0.8)
+    axes.axvline(0, ymax=0.76, color=_SOFT, linewidth=0.8)
     axes.set(xlabel="tracked − true (nm)", yticks=[], title=title)
     axes.spines["left"].set_visible(False)
 

@@ -76,7 +76,8 @@ def demo(request: DemoRequest, output: Output) -> None:
     if not request.headless and not why_not:
         from napari_beadscope.cli.demo.window import show
 
-        show(request, output)
+        options = scene_options(request.beads, request.seed)
+        show(options, prepare, request.verbose, output)
         return
     if why_not:
         output.note(f"{why_not}: running headless")
