@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_beadscope import ZLut, track_stack
+from napari_beadscope import track_stack
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.tracking import build_zlut, open_backend
 
 SIZE_PX = 64
 HALF = SIZE_PX // 2
-backend = open_backend("auto")
 microscope = SimulatedMicroscope({"beads": 1, "height_px": 256, "width_px": 256})
 
 # Focus sweeps of the bead make the Z-LUT, its radial profile at known heights. A profile depends a
@@ -22,8 +21,7 @@ microscope = SimulatedMicroscope({"beads": 1, "height_px": 256, "width_px": 256}
 planes_nm = np.arange(0.0, 6000.0, 50.0)
 places = [(x, y) for x in (0.0, 0.25, 0.5, 0.75) for y in (0.0, 0.25, 0.5, 0.75)]
 sweeps = [microscope.focus_sweep(planes_nm, size_px=SIZE_PX, offset_px=place) for place in places]
-profiles = [build_zlut(sweep, planes_nm, backend).profiles for sweep in sweeps]
-zlut = ZLut(planes_nm, np.mean(profiles, axis=0))
+zlut = build_zlut(np.concatenate(sweeps), np.tile(planes_nm, len(sweeps)), open_backend("auto"))
 
 # Two hundred frames of the same bead, cropped around its nominal place.
 x_px, y_px = np.rint(microscope.bead_positions_px()[0]).astype(int)
