@@ -112,10 +112,12 @@ def test_who_cannot_start_ends_the_start_up_with_its_own_words(make, name, fatal
 def test_a_failing_motor_does_not_end_the_start_up(make):
     engine = make()
     number = engine.ask(AddMotor("focus", "nonsense"))
-    engine.say("motor-focus", Crashed("no motor 'nonsense'", "see the list", "Tb", True))
+    engine.say(
+        "motor-focus", Crashed("no motor 'nonsense'", "see the list", "Tb", True, "InputError")
+    )
     engine.gone("motor-focus")
     assert (engine.reply(number).error, engine.reply(number).what) == (
-        "DeviceError", "no motor 'nonsense'",
+        "InputError", "no motor 'nonsense'",
     )  # fmt: skip
     assert not spawned(engine)
     engine.ready("camera", "recorder", "tracker-0", "tracker-1")
@@ -238,7 +240,7 @@ def test_a_restarted_camera_streams_on_with_its_settings(engine):
     assert engine.reply(number).value == ["all"]
     refused = engine.ask(SetCamera("exposure_ms", -1.0))
     engine.say("camera", Done(engine.state.counter, "DeviceError", "not -1", "more"))
-    assert engine.reply(refused).what == "not -1"
+    assert (engine.reply(refused).error, engine.reply(refused).what) == ("DeviceError", "not -1")
     engine.gone("camera")
     engine.ready("camera")
     assert engine.orders("camera") == [

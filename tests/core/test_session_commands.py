@@ -56,7 +56,9 @@ def test_a_change_that_a_tracker_cannot_take_is_taken_back(engine):
     task = last_number(engine)
     engine.say("tracker-0", Done(task))
     engine.say("tracker-1", Done(task, "InputError", "bad.txt is no Z-LUT", "choose another"))
-    assert engine.reply(number).what == "bad.txt is no Z-LUT"
+    assert (engine.reply(number).error, engine.reply(number).what) == (
+        "InputError", "bad.txt is no Z-LUT",
+    )  # fmt: skip
     assert engine.state.live_task() == before
     for name in ("tracker-0", "tracker-1"):
         assert engine.orders(name) == [SetTask(-1, before)]
@@ -188,9 +190,10 @@ def test_a_motor_is_added_moved_and_lost(engine):
     engine.say("motor-focus", Done(order.number))
     assert engine.reply(moved).error == ""
     stuck = engine.ask(MoveMotor("focus", 2.5))
-    engine.say("motor-focus", Crashed("it jammed", "free it", "Tb"))
+    engine.say("motor-focus", Crashed("it jammed", "free it", "Tb", error="DeviceError"))
     engine.gone("motor-focus")
-    assert (engine.reply(stuck).what, engine.reply(stuck).remedy) == ("it jammed", "free it")
+    reply = engine.reply(stuck)
+    assert (reply.error, reply.what, reply.remedy) == ("DeviceError", "it jammed", "free it")
     engine.ready("motor-focus")  # once it has been ready, it is restarted
     assert engine.reply(engine.ask(MoveMotor("other", 1.0))).remedy == "known motors: focus"
 

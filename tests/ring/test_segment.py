@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -50,13 +51,14 @@ def test_an_array_beyond_the_end_is_refused():
     Segment.unlink("t-a")
 
 
-def test_a_full_memory_is_an_error_at_creation(monkeypatch, segments: Path):
-    monkeypatch.delenv("BEADSCOPE_SEGMENT_DIR")
-    free = shutil.disk_usage(segment_folder()).free
-    with pytest.raises(RingError, match=r"cannot create .* MiB .*No space left") as caught:
-        Segment.create("tfull-a", free + 2**30)
-    assert "engine.ring_mb" in caught.value.remedy
-    assert segment_names("tfull") == []
+def test_a_full_memory_is_an_error_at_creation(monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, monkeypatch.context() as patch:
+        patch.setenv("BEADSCOPE_SEGMENT_DIR", folder)
+        free = shutil.disk_usage(folder).free
+        with pytest.raises(RingError, match=r"cannot create .* MiB .*No space left") as caught:
+            Segment.create("t-full", free + 2**30)
+        assert "engine.ring_mb" in caught.value.remedy
+        assert segment_names() == []
 
 
 @pytest.mark.parametrize("nbytes", [0, -1, 2**70])
@@ -237,9 +239,12 @@ def test_sweeps_race_with_sessions_that_come_and_go(child):
 
 
 def test_where_segments_lie(monkeypatch, tmp_path: Path):
-    monkeypatch.delenv("BEADSCOPE_SEGMENT_DIR")
-    assert segment_folder() == Path("/dev/shm")
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    assert segment_folder().parent == tmp_path
-    assert segment_folder().stat().st_mode & 0o777 == 0o700
+    with monkeypatch.context() as patch:
+        patch.setenv("BEADSCOPE_SEGMENT_DIR", str(tmp_path / "deep" / "down"))
+        assert segment_folder().is_dir()
+        patch.delenv("BEADSCOPE_SEGMENT_DIR")
+        assert segment_folder() == Path("/dev/shm")
+        patch.setattr(os, "access", lambda path, mode: False)
+        patch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+        assert segment_folder().parent == tmp_path
+        assert segment_folder().stat().st_mode & 0o777 == 0o700

@@ -62,3 +62,19 @@ class EngineBusyError(EngineError):
 
 class StateError(EngineError):
     """The command is valid, but not in the present state."""
+
+
+def named_error(name: str, what: str, remedy: str = "") -> BeadscopeError:
+    """Return the error of the class called `name`, as it came over a wire or from a file.
+
+    Examples
+    --------
+    >>> named_error("DeviceError", "the shutter is stuck", "free it")
+    DeviceError('the shutter is stuck: free it')
+    >>> type(named_error("Unheard", "something")).__name__
+    'EngineError'
+    """
+    kind = globals().get(name)
+    if isinstance(kind, type) and issubclass(kind, BeadscopeError):
+        return kind(what, remedy)
+    return EngineError(what, remedy)

@@ -15,6 +15,7 @@ from napari_beadscope.core.errors import (
     EngineError,
     InputError,
     StateError,
+    named_error,
 )
 from napari_beadscope.core.messages import (
     AddMotor,
@@ -134,7 +135,7 @@ def done(turn: Turn, name: str, report: Done) -> None:
         if report.error:
             _drop(turn, pending)
             _undo(turn, pending)
-            turn.reply(pending.asker, InputError(report.what, report.remedy))
+            turn.reply(pending.asker, named_error(report.error, report.what, report.remedy))
         elif waiting:
             _drop(turn, pending, replace(pending, waiting=waiting))
         else:
@@ -164,7 +165,7 @@ def worker_gone(turn: Turn, name: str, why: str) -> None:
         _drop(turn, pending)
         words = turn.state.workers[name].words
         if words is not None and words.what:
-            turn.reply(pending.asker, DeviceError(words.what, words.remedy))
+            turn.reply(pending.asker, named_error(words.error, words.what, words.remedy))
         else:
             turn.reply(pending.asker, DeviceError(f"the {name} process died ({why})", "try again"))
 

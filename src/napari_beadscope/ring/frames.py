@@ -9,7 +9,6 @@ an active cursor still needs. Knows nothing of cameras, tracking or files.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Self
 
@@ -131,10 +130,6 @@ class _FrameRing:
     def prefault(self) -> None:
         """Give every slot its memory now, instead of at the first frame that lands in it."""
         self._segment.prefault()
-
-    def prefault_in_background(self) -> None:
-        """Do that on a thread of its own."""
-        threading.Thread(target=self._segment.prefault, name="prefault", daemon=True).start()
 
     def unlink(self) -> None:
         """Remove the segment's name; who is attached stays attached."""

@@ -33,7 +33,9 @@ def segment_folder() -> Path:
     """
     override = os.environ.get("BEADSCOPE_SEGMENT_DIR")
     if override:
-        return Path(override)
+        folder = Path(override)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
     shm = Path("/dev/shm")
     if shm.is_dir() and os.access(shm, os.W_OK):
         return shm
@@ -140,8 +142,7 @@ class Segment:
         for start in range(0, self.nbytes, chunk):
             try:
                 block.madvise(_MADV_POPULATE_WRITE, start, min(chunk, len(block) - start))
-            except (OSError, ValueError):
-                # A kernel before 5.14 (the first touch pays), or closed by another thread.
+            except OSError:  # kernels before 5.14 don't know it: the first touch pays
                 return
 
     def close(self) -> None:
