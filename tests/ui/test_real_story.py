@@ -164,3 +164,20 @@ def test_a_killed_engine_is_told_and_live_starts_a_new_one(new_viewer: Any, qtbo
     qtbot.waitUntil(docks["Camera"].live.isEnabled, timeout=20_000)
     qtbot.mouseClick(docks["Camera"].live, LEFT)
     qtbot.waitUntil(lambda: model.live, timeout=30_000)
+
+
+def test_the_live_sample_shows_z(
+    new_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    host, docks = new_viewer()
+    host.viewer.open_sample("napari-beadscope", "live")
+    assert [layer.name for layer in host.viewer.layers] == ["BeadScope live"]
+    model = host.session.model
+    qtbot.waitUntil(lambda: model.screen.shown > 3, timeout=60_000)
+    assert host.viewer.layers["BeadScope live"].data.any()
+    assert Path(model.calibration.zlut).is_file()
+    find_beads(host, docks, qtbot)
+    qtbot.waitUntil(
+        lambda: sum(row.z_nm != "–" for row in docks["Beads"].rows._rows) > 10, timeout=10_000
+    )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_beadscope.ui.trails import Newest
 
 BOX_COLOUR = "#ffd400"
+SELECTED_COLOUR = "#ff40ff"
 TRACKED_COLOUR = "#00e5ff"
 LOST_COLOUR = "#ff4d4d"
 _EDITS = {"added", "removed", "changed"}
@@ -110,6 +111,7 @@ class Overlays:
             layer.feature_defaults = {"bead": [-1]}
             if len(beads):
                 layer.size = sizes
+                layer.border_color = BOX_COLOUR
                 half = float(sizes.max()) / 2
                 layer.text.translation = np.array([-half, -half])
             layer.current_size = float(size_px)
@@ -123,6 +125,10 @@ class Overlays:
         if layer is None:
             return
         chosen = {i for i, bead in enumerate(layer.features["bead"]) if int(bead) in beads}
+        if len(layer.data):
+            layer.border_color = [
+                SELECTED_COLOUR if i in chosen else BOX_COLOUR for i in range(len(layer.data))
+            ]
         if chosen != set(layer.selected_data):
             self._writing = True
             try:

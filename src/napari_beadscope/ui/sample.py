@@ -5,15 +5,21 @@ Owns what File → Open Sample → BeadScope offers. Must not know any dock but 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from platformdirs import user_cache_path
 
 from napari_beadscope.core.types import Roi
 from napari_beadscope.ui.layers import mark
 from napari_beadscope.ui.reader import LayerData
+from napari_beadscope.ui.session import Session
+from napari_beadscope.ui.simulated_zlut import simulated_zlut
 
 _OPTIONS: dict[str, Any] = {"width_px": 384, "height_px": 384, "beads": 12, "seed": 7}
+_LIVE_OPTIONS: dict[str, Any] = {"spacing_px": 96.0, "touching_pairs": 0, "seed": 3}
 _FRAMES = 60
 _ROI_PX = 64
 
@@ -73,7 +79,20 @@ def live_microscope() -> list[LayerData]:
         open_workspace(viewer)
         session = host_of(viewer).session
         if session.scope is None:
-            session.model.camera_id, session.model.options = "simulated", {}
+            _prepare(session)
         session.start_live()
     attributes = {"name": LAYER_NAME, "metadata": mark(ROLE), "contrast_limits": (0, 255)}
     return [(frame, attributes, "image")]
+
+
+def _prepare(session: Session) -> None:
+    """Choose the simulated microscope, and have a Z-LUT measured so that z is seen too."""
+    model = session.model
+    model.camera_id, model.options = "simulated", dict(_LIVE_OPTIONS)
+    model.roi_size_px = _ROI_PX
+    folder = user_cache_path("napari-beadscope", appauthor=False)
+
+    def done(path: Path) -> None:
+        model.calibration = replace(model.calibration, zlut=str(path))
+
+    session.run("Measuring a Z-LUT", lambda: simulated_zlut(_LIVE_OPTIONS, _ROI_PX, folder), done)

@@ -136,6 +136,10 @@ class Session:
 
         self._submit(label, run, done or (lambda _: None), undo)
 
+    def run(self, label: str, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run ``work()``, which needs no engine, as a job and give its value to `done`."""
+        self._submit(label, work, done)
+
     def set_beads(self, beads: tuple[Bead, ...]) -> None:
         """Track `beads`; without an engine they are kept for the next start."""
         if self._scope is None:

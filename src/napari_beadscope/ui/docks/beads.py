@@ -84,13 +84,13 @@ class BeadsDock(Dock):
         self.find_button.setToolTip(
             "Find beads on the newest frame and track them, instead of the present"
         )
-        self.find_button.clicked.connect(lambda: self.presenter.find(self.at_most.value()))
         self.at_most = QSpinBox()
         self.at_most.setRange(0, 2000)
         self.at_most.setSpecialValueText("all")
         self.at_most.setMinimumWidth(100)
         self.at_most.setPrefix("at most ")
         self.at_most.setToolTip("Take the most bead-like ones, at most this many")
+        self.find_button.clicked.connect(lambda: self.presenter.find(self.at_most.value()))
         row = QHBoxLayout()
         row.addWidget(self.find_button, 1)
         row.addWidget(self.at_most)
@@ -140,9 +140,8 @@ class BeadsDock(Dock):
         self.roi_size.setRange(MIN_ROI_PX - 2, MAX_ROI_PX)
         self.roi_size.setSingleStep(2)
         self.roi_size.setSpecialValueText("auto")
-        self.roi_size.setSuffix(" px")
         self.roi_size.setKeyboardTracking(False)
-        self.roi_size.setToolTip("Side of the square around each bead; auto: what suits the beads")
+        self.roi_size.setToolTip("Side of the square around each bead in px; auto: what suits the beads")
         self.roi_size.valueChanged.connect(
             lambda value: self.presenter.set_roi_size(value if value >= MIN_ROI_PX else 0)
         )
@@ -153,10 +152,11 @@ class BeadsDock(Dock):
         self.nm_per_px.setKeyboardTracking(False)
         self.nm_per_px.setToolTip("Size of a camera pixel in the sample, nm/px")
         self.nm_per_px.valueChanged.connect(self.presenter.set_nm_per_px)
+        self.roi_size.setMinimumWidth(92)
+        self.nm_per_px.setMinimumWidth(72)
         self.nm_per_px.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         for box in (self.roi_size, self.nm_per_px):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
-            box.setMinimumWidth(72)
         self.zlut = PathPicker(
             "file",
             "Choose a Z-LUT",
@@ -166,7 +166,7 @@ class BeadsDock(Dock):
         self.zlut.setToolTip("Look-up table from ring pattern to height (MagTrack's text layout)")
         self.zlut.changed.connect(self.presenter.set_zlut)
         measures = form()
-        measures.addRow("ROI", two_in_a_row(self.roi_size, "Pixel", self.nm_per_px))
+        measures.addRow("ROI (px)", two_in_a_row(self.roi_size, "Pixel", self.nm_per_px))
         measures.addRow("Z-LUT", self.zlut)
         self.body.addLayout(measures)
 

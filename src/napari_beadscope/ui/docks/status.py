@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
+_TILE_WIDTH_PX = 92  # room for '1000.0 fps'
 
 
 class MetricTile(QFrame):
@@ -48,7 +49,7 @@ class MetricTile(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.label, self.value, self.detail = QLabel(), QLabel(), QElidingLabel()
-        self.detail.setMinimumWidth(72)
+        self.setMinimumWidth(_TILE_WIDTH_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(0)
@@ -97,11 +98,11 @@ class StatusDock(Dock):
         self.tabs = QTabWidget()
         self.tabs.addTab(self.messages, "Messages")
         self.tabs.addTab(self.workers, "Workers")
-        self.tabs.setMinimumWidth(230)
+        self.tabs.setMinimumWidth(220)
         self.tabs.setCornerWidget(self.clear)
         columns = QHBoxLayout()
-        columns.addLayout(left, 3)
-        columns.addWidget(self.tabs, 2)
+        columns.addLayout(left)
+        columns.addWidget(self.tabs, 1)
         self.body.addLayout(columns)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:

@@ -113,7 +113,11 @@ class BeadsPresenter:
             now = overlay.newest
             columns = zip(now.bead, now.x_px, now.y_px, now.z_nm, now.reason)
             newest = {int(bead): values for bead, *values in columns}
-        return tuple(_row(bead, newest.get(bead.bead)) for bead in self._session.model.beads)
+        status = self._session.model.status
+        paused = status is not None and not status.streaming
+        return tuple(
+            _row(bead, newest.get(bead.bead), paused) for bead in self._session.model.beads
+        )
 
     def summary(self) -> str:
         """Return how many beads there are and how they do."""
@@ -122,7 +126,8 @@ class BeadsPresenter:
             return "No beads yet"
         tracked = sum(row.good for row in rows)
         text = f"{len(rows)} bead{'s' if len(rows) > 1 else ''}"
-        return text if self._session.overlay is None else f"{text}, {tracked} tracked"
+        seen = any(row.state not in ("waiting", "paused") for row in rows)
+        return f"{text}, {tracked} tracked" if seen else text
 
     def _found(self, beads: tuple[Bead, ...]) -> None:
         self._session.took_beads(beads)
@@ -162,7 +167,7 @@ def roi_size_for_click(beads: tuple[Bead, ...], roi_size_px: int) -> int:
     return beads[-1].roi.size if beads else DEFAULT_ROI_PX
 
 
-def _row(bead: Bead, values: Any) -> BeadRow:
+def _row(bead: Bead, values: Any, paused: bool) -> BeadRow:
     if values is None:
         y_px, x_px = bead.roi.centre_px
         return BeadRow(bead.bead, f"{x_px:.1f}", f"{y_px:.1f}", "–", "waiting", False)
@@ -173,6 +178,6 @@ def _row(bead: Bead, values: Any) -> BeadRow:
         f"{x_px:.2f}" if found else "–",
         f"{y_px:.2f}" if found else "–",
         f"{z_nm:.0f}" if math.isfinite(z_nm) else "–",
-        _STATE.get(Reason(int(reason)), "doubtful"),
+        "paused" if paused else _STATE.get(Reason(int(reason)), "doubtful"),
         int(reason) == Reason.OK,
     )
