@@ -89,6 +89,7 @@ LIMITS = Limits(
     order_timeout_s=10.0,
 )
 FORMATS = (FrameFormat(100, 100, "uint8"), FrameFormat(50, 60, "uint16"))
+STAGES = ("starting", "up", "arming", "beginning", "running", "finishing")
 NAMES = ("camera", "recorder", "tracker-0", "tracker-1", "motor-focus")
 COMMANDS = st.one_of(
     st.just(StartLive()),
@@ -346,15 +347,27 @@ class World:
 
 
 class SessionMachine(RuleBasedStateMachine):
-    @initialize(up=st.booleans())
-    def begin(self, up: bool) -> None:
-        self.world = World()
-        if up:
-            self.world.settle(1)
-            assert self.world.state.phase is Phase.UP
-            self.world.ask(SetBeads((Bead(0, Roi(10, 10, 20)),)))
-            self.world.ask(StartLive())
-            self.world.hear_all()
+    @initialize(stage=st.sampled_from(STAGES))
+    def begin(self, stage) -> None:
+        world = self.world = World()
+        if stage == "starting":
+            return
+        world.settle(1)
+        assert world.state.phase is Phase.UP
+        world.ask(SetBeads((Bead(0, Roi(10, 10, 20)),)))
+        world.ask(StartLive())
+        world.hear_all()
+        if stage == "up":
+            return
+        world.ask(StartRecording("there", "track+full"))
+        steps = ("arming", "beginning", "running", "finishing").index(stage)
+        for _ in range(min(steps, 2)):
+            for name in ("recorder", "tracker-0", "tracker-1"):
+                world.hear(name)
+        if stage == "finishing":
+            world.head += 5
+            world.ask(StopRecording())
+        assert world.state.recording.phase.value == stage.upper()
 
     @rule(command=COMMANDS, client=st.sampled_from([1, 2]))
     def ask(self, command, client) -> None:
@@ -502,6 +515,7 @@ class SessionMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
+        self.settle()
         self.world.ask(Shutdown())
         self.world.settle(150)
         assert self.world.exited
@@ -514,8 +528,8 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 SessionMachine.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=50,
+    max_examples=300,
+    stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
