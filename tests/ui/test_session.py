@@ -160,7 +160,7 @@ def test_the_table_follows_the_tracks(session: Session) -> None:
     beads = BeadsPresenter(session)
     beads.find(3)
     tick_until(session, lambda: all(row.good for row in beads.rows()))
-    assert beads.summary() == "3 beads, 3 tracked"
+    assert beads.summary(beads.rows()) == "3 beads, 3 tracked"
     assert beads.rows()[0].z_nm == "–"
 
 

@@ -44,7 +44,8 @@ class BeadTableModel(QAbstractTableModel):
         elif rows != self._rows:
             self._rows = rows
             last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last)
+            roles = [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ForegroundRole]
+            self.dataChanged.emit(self.index(0, 0), last, roles)
 
     def rowCount(self, parent: QModelIndex = _ROOT) -> int:
         """Return the number of beads."""

@@ -119,7 +119,9 @@ class BeadsDock(Dock):
         self.table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT_PX)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        # Fitting a column to its content would ask for every cell upon every change.
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        header.resizeSection(0, 36)
         header.setHighlightSections(False)
         self.table.setMinimumHeight(4 * _ROW_HEIGHT_PX)
         self.table.selectionModel().selectionChanged.connect(self._selected)
@@ -210,8 +212,9 @@ class BeadsDock(Dock):
         )
 
     def _show_rows(self, _: Any = None) -> None:
-        self.rows.show(self.presenter.rows())
-        text = self.presenter.summary()
+        rows = self.presenter.rows()
+        self.rows.show(rows)
+        text = self.presenter.summary(rows)
         if self.count.text() != text:
             self.count.setText(text)
 

@@ -119,9 +119,8 @@ class BeadsPresenter:
             _row(bead, newest.get(bead.bead), paused) for bead in self._session.model.beads
         )
 
-    def summary(self) -> str:
+    def summary(self, rows: tuple[BeadRow, ...]) -> str:
         """Return how many beads there are and how they do."""
-        rows = self.rows()
         if not rows:
             return "No beads yet"
         tracked = sum(row.good for row in rows)
