@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_beadscope.cli.output import Output, table
 from napari_beadscope.core.errors import EngineError
-from napari_beadscope.engine.places import list_engines
+from napari_beadscope.engine.places import list_engines, remove_leftovers
 
 
 def engines_data() -> list[dict[str, Any]]:
@@ -67,6 +67,8 @@ def stop(engine_id: str | None, output: Output) -> None:
 def recover(folder: Path, output: Output) -> None:
     """Repair a recording and print what was saved and what is lost.
 
+    What dead engines left in memory and in the runtime folder is removed as well.
+
     Raises
     ------
     StorageError
@@ -75,6 +77,7 @@ def recover(folder: Path, output: Output) -> None:
     from napari_beadscope.storage.recover import recover as mend
 
     report = mend(folder)
+    remove_leftovers()
     data = {
         "out": str(report.folder),
         "frames": report.frames_saved,

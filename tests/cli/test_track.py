@@ -1,0 +1,103 @@
+"""`beadscope track`: the same rows as live, from every kind of source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_beadscope import Roi, open_recording, track_stack
+from napari_beadscope.devices.simulated import SimulatedMicroscope
+
+from .conftest import Ran, beadscope
+
+COLUMNS = "frame,time_s,bead,x_nm,y_nm,z_nm,x_px,y_px,quality"
+
+
+def _sorted(folder: Path) -> np.ndarray:
+    return np.sort(open_recording(folder).tracks, order=("frame", "bead"))
+
+
+def _check_equal(found: np.ndarray, wanted: np.ndarray, *but: str) -> None:
+    """Every column agrees to the last digit; NaN is equal to NaN."""
+    for name in COLUMNS.split(","):
+        if name not in but:
+            np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+
+
+def test_offline_rows_are_the_live_rows(live: tuple[Path, Ran], offline: tuple[Path, Ran]) -> None:
+    rows = _sorted(offline[0])
+    assert len(rows) == 401
+    _check_equal(rows, _sorted(live[0]), "time_s")
+
+
+def test_columns_and_manifest(offline: tuple[Path, Ran]) -> None:
+    out, ran = offline
+    assert (out / "tracks.csv").read_text().splitlines()[0] == COLUMNS
+    manifest = open_recording(out).manifest
+    assert (manifest.state, manifest.mode.value, manifest.backend) == ("complete", "track", "cpu")
+    assert any("30 frames/s are assumed" in note for note in manifest.notes)
+    assert ran.data["rows"] == 401
+
+
+def test_coordinates_are_those_of_the_full_frame(tmp_path: Path) -> None:
+    options = {"beads": 2, "height_px": 192, "width_px": 256, "seed": 3}
+    microscope = SimulatedMicroscope(options)
+    movie = tmp_path / "movie.tif"
+    frames = np.stack([microscope.render(number) for number in range(5)])
+    tifffile.imwrite(movie, frames, photometric="minisblack")
+    out = tmp_path / "out"
+    beadscope("track", movie, "--out", out)
+    for row in open_recording(out).tracks:
+        truth = microscope.truth([row["frame"]])[0]
+        away = np.hypot(truth[:, 0] - row["x_px"], truth[:, 1] - row["y_px"])
+        assert away.min() < 0.1
+
+
+def test_a_recording_brings_its_beads_times_and_pixel_size(
+    live: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    out = tmp_path / "again"
+    beadscope("track", live[0] / "recording.yaml", "--out", out)
+    _check_equal(_sorted(out), _sorted(live[0]))
+
+
+def test_a_folder_of_images_and_beads_from_a_list(tmp_path: Path, real_movie: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    source = tifffile.imread(real_movie, key=range(12))
+    for number, frame in enumerate(source):
+        tifffile.imwrite(folder / f"image_{number}.tif", frame)
+    beads = tmp_path / "beads.csv"
+    beads.write_text("x_px,y_px,bead\n93,89,5\n")
+    out = tmp_path / "out"
+    ran = beadscope(
+        "track", folder, "--beads", beads, "--roi-size", 50, "--fps", 20, "--backend", "magtrack",
+        "--out", out, "--json",
+    )  # fmt: skip
+    rows = _sorted(out)
+    assert (ran.data["rows"], rows["bead"].tolist()) == (12, [5] * 12)
+    np.testing.assert_allclose(rows["time_s"], np.arange(12) / 20, atol=1e-6)
+    roi = Roi.around(89, 93, 50)
+    expected = track_stack(roi.crop(source), backend="magtrack")
+    np.testing.assert_allclose(rows["x_px"], expected.x_px + roi.x0, atol=1e-5)
+
+
+def test_a_damaged_frame_ends_it_and_what_comes_before_is_kept(
+    tmp_path: Path, real_movie: Path
+) -> None:
+    cut = tmp_path / "cut.tif"
+    tifffile.imwrite(cut, tifffile.imread(real_movie), photometric="minisblack")
+    whole = cut.read_bytes()
+    with tifffile.TiffFile(cut) as file:
+        end = file.pages[0].dataoffsets[0] + 150 * 184 * 181 + 1000
+    cut.write_bytes(whole[:end])
+    out = tmp_path / "out"
+    ran = beadscope("track", cut, "--out", out, code=2)
+    assert ran.err.count("\n") == 1
+    if out.exists():
+        recording = open_recording(out)
+        assert len(recording.tracks) == 150
+        assert [(gap.first, gap.last) for gap in recording.gaps] == [(150, 400)]
