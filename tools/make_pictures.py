@@ -54,12 +54,10 @@ def save(picture: Image.Image, path: Path) -> None:
 def shoot_docks(docks: dict[str, QWidget], folder: Path) -> None:
     """Save a picture of each dock."""
     for name, dock in docks.items():
-        image = dock.grab().toImage()
-        image = image.convertToFormat(image.Format.Format_RGB888)
-        data = image.constBits().asstring(image.sizeInBytes())
-        size = (image.width(), image.height())
-        picture = Image.frombytes("RGB", size, data, "raw", "RGB", image.bytesPerLine())
-        save(picture, folder / f"dock-{name.lower()}.png")
+        path = folder / f"dock-{name.lower()}.png"
+        dock.grab().save(str(path))
+        with Image.open(path) as picture:
+            save(picture, path)
 
 
 def go_live(host: SessionHost, docks: dict[str, QWidget]) -> None:

@@ -291,3 +291,38 @@ def test_every_error_of_a_job_is_kept(
     assert session.model.messages[-1] is said[-1]
     assert "Traceback" in said[-1].traceback
     assert session.model.busy == ""
+
+
+def test_an_offer_that_is_void_is_taken_back(
+    scopes: Any, session: Session, said: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fake_scope import FakeEngine
+
+    scopes.engines = (FakeEngine(),)
+    session.look_for_engines()
+    camera = CameraPresenter(session)
+    assert camera.offer()
+
+    def gone(engine_id: str) -> None:
+        scopes.engines = ()
+        raise EngineError("no engine e1 is running", "start one")
+
+    monkeypatch.setattr(scopes, "attach", gone)
+    camera.attach()
+    assert said[-1].text == "No engine e1 is running: start one"
+    assert camera.offer() == ""
+
+
+def test_a_session_closed_while_the_engine_starts_lets_go_of_it(
+    scopes: Any, said: list[Message]
+) -> None:
+    waiting: list[Any] = []
+    session = Session(
+        scopes, lambda label, work, deliver: waiting.append((work, deliver)), said.append
+    )
+    session.start_live()
+    session.close()
+    work, deliver = waiting.pop()
+    deliver(work())
+    assert scopes.last.calls == ["start", "detach"]
+    assert session.scope is None

@@ -99,7 +99,7 @@ class Session:
                 self._entered_attached,
             )
 
-        self._submit("Attaching to the running engine", work, done)
+        self._submit("Attaching to the running engine", work, done, self.look_for_engines)
 
     def look_for_engines(self) -> None:
         """Fill `model.engines` with the engines that run on this machine."""

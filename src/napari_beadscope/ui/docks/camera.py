@@ -34,6 +34,7 @@ class CameraDock(Dock):
         self._build_choice()
         self._build_live()
         self._build_offer()
+        self._build_options()
         self.properties = FieldForm()
         self.properties.changed.connect(self.presenter.set_property)
         self.body.addWidget(self.properties)
@@ -51,17 +52,6 @@ class CameraDock(Dock):
         top = form()
         top.addRow("Camera", self.camera)
         self.body.addLayout(top)
-        self.options_button = QToolButton()
-        self.options_button.setCheckable(True)
-        self.options_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.options_button.setAutoRaise(True)
-        self.options_button.setToolTip("Options of this camera; they hold from the next start on")
-        self.options_button.toggled.connect(self._unfold)
-        self.body.addWidget(self.options_button)
-        self.options = FieldForm()
-        self.options.changed.connect(self.presenter.set_option)
-        self.options.setVisible(False)
-        self.body.addWidget(self.options)
 
     def _build_live(self) -> None:
         self.live = QPushButton("Live")
@@ -85,6 +75,19 @@ class CameraDock(Dock):
         row.addWidget(self.offer_text, 1)
         row.addWidget(self.attach)
         self.body.addWidget(self.offer)
+
+    def _build_options(self) -> None:
+        self.options_button = QToolButton()
+        self.options_button.setCheckable(True)
+        self.options_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.options_button.setAutoRaise(True)
+        self.options_button.setToolTip("Options of this camera; they hold from the next start on")
+        self.options_button.toggled.connect(self._unfold)
+        self.body.addWidget(self.options_button)
+        self.options = FieldForm()
+        self.options.changed.connect(self.presenter.set_option)
+        self.options.setVisible(False)
+        self.body.addWidget(self.options)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""

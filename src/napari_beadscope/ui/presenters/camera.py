@@ -123,17 +123,17 @@ class CameraPresenter:
         self._session.start_live()
 
     def attach(self) -> None:
-        """Attach to the first of the running engines."""
+        """Attach to the newest of the running engines."""
         engines = self._session.model.engines
         if engines:
-            self._session.attach(engines[0].engine_id)
+            self._session.attach(engines[-1].engine_id)
 
     def offer(self) -> str:
         """Return the sentence that offers to attach, '' when there is nothing to offer."""
         model = self._session.model
         if self._session.scope is not None or not model.engines:
             return ""
-        engine = model.engines[0]
+        engine = model.engines[-1]
         since = time.strftime("%H:%M", time.localtime(engine.started_unix_s))
         return f"Running since {since}: {engine.camera}"
 
