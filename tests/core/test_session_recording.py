@@ -15,6 +15,7 @@ from napari_beadscope.core.orders import (
     Abort,
     Arm,
     Armed,
+    Attach,
     Began,
     Begin,
     Crashed,
@@ -450,6 +451,29 @@ def test_another_format_ends_it_before_the_ring_is_replaced(engine):
     engine.finish()
     assert "format" in ends(engine)[0].error
     assert MakeStream(small, 10.0, False) in engine.effects
+
+
+def test_another_format_that_goes_away_again_is_no_reason_for_another_ring(engine):
+    running(engine)
+    engine.gone("camera")
+    engine.say("camera", Ready(FrameFormat(50, 50, "uint8"), 10.0))
+    assert not engine.orders("camera")
+    engine.ready("camera")
+    assert engine.orders("camera") == [Attach(engine.state.stream), RunCamera(True)]
+    engine.finish()
+    assert not [e for e in engine.all_effects[-9:] if isinstance(e, MakeStream)]
+
+
+def test_shutdown_while_another_format_waits_is_answered_once(engine):
+    running(engine)
+    engine.say("camera", Ready(FrameFormat(50, 50, "uint8"), 10.0))
+    number = engine.ask(Shutdown())
+    assert engine.orders("camera") == [RunCamera(False)]
+    assert not engine.replies(number)
+    engine.finish()
+    for name in ("camera", *EVERYONE):
+        engine.gone(name)
+    assert engine.reply(number).error == ""
 
 
 # patience

@@ -138,7 +138,9 @@ def _said(turn: Turn, name: str, report: object) -> None:
         if worker.state is WorkerState.STARTING:
             _ready(turn, name, report)
         elif name == "camera":  # its format may have changed
-            _camera_format(turn, report)
+            waited = turn.state.waiting_format is not None
+            if not _camera_format(turn, report) and waited:
+                _join_stream(turn)
         return
     if worker.state is not WorkerState.READY:
         return

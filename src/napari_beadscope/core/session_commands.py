@@ -122,8 +122,7 @@ def begin_stop(turn: Turn, why: str, error: tuple[str, str, str] = ("", "", ""))
             turn.worker(name, state=WorkerState.GONE)
             session_recording.lost(turn, name, "the engine stopped before it was restarted")
     session_recording.finish(turn, turn.head)
-    if turn.state.streaming:
-        _run_camera(turn, False)
+    _stream(turn, False)
 
 
 def done(turn: Turn, name: str, report: Done) -> None:
@@ -205,11 +204,14 @@ def _shut_down(turn: Turn, asker: Asker) -> None:
 def _run_camera(turn: Turn, on: bool) -> None:
     check_stream(turn.state)
     check_not_failed(turn.state, "camera")
-    if on == turn.state.streaming:
-        return
-    turn.set(streaming=on)
-    turn.tell("camera", RunCamera(on))
-    turn.publish(LiveChanged(on))
+    _stream(turn, on)
+
+
+def _stream(turn: Turn, on: bool) -> None:
+    if on != turn.state.streaming:
+        turn.set(streaming=on)
+        turn.tell("camera", RunCamera(on))
+        turn.publish(LiveChanged(on))
 
 
 def _change(
