@@ -143,9 +143,7 @@ class BeadsDock(Dock):
         self.roi_size.setSingleStep(2)
         self.roi_size.setSpecialValueText("auto")
         self.roi_size.setKeyboardTracking(False)
-        self.roi_size.setToolTip(
-            "Side of the square around a bead, px; auto: what suits the beads"
-        )
+        self.roi_size.setToolTip("Side of the square around a bead, px; auto: what suits the beads")
         self.roi_size.valueChanged.connect(
             lambda value: self.presenter.set_roi_size(value if value >= MIN_ROI_PX else 0)
         )
