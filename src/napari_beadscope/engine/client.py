@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from napari_beadscope.core import errors
-from napari_beadscope.core.errors import BeadscopeError, EngineError
+from napari_beadscope.core.errors import EngineError, named_error
 from napari_beadscope.core.messages import (
     Command,
     Event,
@@ -106,7 +105,7 @@ class EngineClient:
             with self._lock:
                 self._replies.pop(number, None)
         if reply.error:
-            raise error_of(reply.error, reply.what, reply.remedy)
+            raise named_error(reply.error, reply.what, reply.remedy)
         return reply.value
 
     def close(self) -> None:
@@ -129,11 +128,3 @@ class EngineClient:
         for future in waiting:
             future.set_result(Reply(0, "EngineError", "the engine is gone", "start a new one"))
         self._on_event(None)
-
-
-def error_of(name: str, what: str, remedy: str) -> BeadscopeError:
-    """Return the error of class `name` in `core.errors`."""
-    kind = getattr(errors, name, EngineError)
-    if not (isinstance(kind, type) and issubclass(kind, BeadscopeError)):
-        kind = EngineError
-    return kind(what, remedy)

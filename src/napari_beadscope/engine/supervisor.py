@@ -6,6 +6,7 @@ the answer on standard output is one line, the `EngineInfo`. Never touches a pix
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -19,10 +20,20 @@ import msgspec
 
 from napari_beadscope.core import session
 from napari_beadscope.core.errors import RingError
-from napari_beadscope.core.messages import Log, Shared, StatusChanged, Stopping, Stream
+from napari_beadscope.core.messages import (
+    GetStatus,
+    Log,
+    Reply,
+    Request,
+    Shared,
+    StatusChanged,
+    Stopping,
+    Stream,
+)
 from napari_beadscope.core.orders import Arm, Crashed, Done, KnowMotors, Ready
 from napari_beadscope.core.session_state import (
     Answer,
+    Asked,
     Effect,
     Exit,
     Gone,
@@ -105,9 +116,9 @@ class Supervisor:
         """Decide and act until there is nothing left to run."""
         next_tick = time.monotonic()
         while self._alive:
-            try:
+            with contextlib.suppress(queue.Empty):
                 self._handle(self._inbox.get(timeout=max(0.0, next_tick - time.monotonic())))
-            except queue.Empty:
+            if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + _TICK_S
                 self._handle(Tick(self._heartbeat_ages()))
                 self._announce()
@@ -135,6 +146,10 @@ class Supervisor:
                 self._properties = properties
             case Said("camera", Done(value=list() as properties)):
                 self._properties = {item["name"]: item["value"] for item in properties}
+            case Asked(client, Request(number=number, command=GetStatus())):
+                status = msgspec.to_builtins(self._board.status(self._state))
+                self._callers.answer(client, Reply(number, value=status))
+                return
             case Joined(client):
                 welcome = self._board.welcome(self._state, self.session, self._shared, os.getpid())
                 self._callers.admit(client, welcome)
@@ -239,7 +254,12 @@ class Supervisor:
         self._generation += 1
         name = f"{self.session}-frames{self._generation}"
         spec = FrameRingSpec(name, format, min(slots, 4096))
-        ring = FrameWriter.create(spec)
+        try:
+            ring = FrameWriter.create(spec)
+        except RingError as error:
+            told = Crashed(error.what, error.remedy, "", fatal=True, error="RingError")
+            self._handle(Said("camera", told))
+            return
         if self._ring is not None:
             Segment.unlink(self._ring.spec.name)
             self._ring.close()

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_beadscope.core.errors import EngineError, InputError, RingError, StorageError
+from napari_beadscope.core.errors import (
+    EngineError,
+    InputError,
+    RingError,
+    StorageError,
+    named_error,
+)
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
     BeadsChanged,
@@ -25,7 +31,6 @@ from napari_beadscope.core.messages import (
     Welcome,
 )
 from napari_beadscope.core.types import TRACK_ROW, Bead, Calibration, FrameFormat, FrameStamp
-from napari_beadscope.engine.client import error_of
 from napari_beadscope.engine.config import motor_spec
 from napari_beadscope.ring import (
     FrameReader,
@@ -147,7 +152,7 @@ class EngineView:
             if self._is_up() and stop is None and not self._gone:
                 return
         if stop is not None and stop.error:
-            raise error_of(stop.error, stop.what, stop.remedy)
+            raise named_error(stop.error, stop.what, stop.remedy)
         why = "it ended" if stop or self._gone else f"not ready after {timeout_s:g} s"
         raise EngineError(f"the engine did not start ({why})", "look at its log")
 
