@@ -16,7 +16,7 @@ MODULES = sorted(SRC.rglob("*.py"))
 RUNTIME = [path for path in MODULES if path.relative_to(SRC).parts[0] != "testing"]
 WITHOUT_UI = [path for path in MODULES if path.relative_to(SRC).parts[0] != "ui"]
 PACKAGES = sorted(path.parent.name for path in SRC.glob("*/__init__.py"))
-HEADLESS = ["", *(f".{name}" for name in PACKAGES if name not in ("ui", "testing")), ".cli"]
+HEADLESS = ["", *(f".{name}" for name in PACKAGES if name not in ("ui", "testing"))]
 
 GUI = {
     "PyQt5", "PyQt6", "PySide2", "PySide6", "magicgui", "napari", "pyqtgraph", "qtpy", "superqt",

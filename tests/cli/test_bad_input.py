@@ -46,7 +46,7 @@ BAD: dict[str, tuple[str, str]] = {
     # ROIs and bead lists
     "roi outside": (
         "track {}/movie.tif --beads {}/edge.csv --roi-size 64 --out {}/new",
-        "the ROI of bead 4 at y 10, x 60 (64 px) leaves the frame of 128 × 160 px",
+        "the ROI of bead 4 at y 9.5, x 59.5 (64 px) leaves the frame of 128 × 160 px",
     ),
     "roi outside live": (
         "record --camera replay:{}/movie.tif --beads {}/edge.csv --roi-size 64 --out {}/new",
@@ -144,10 +144,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y, x = np.indices((128, 160))
     r = np.hypot(y - 64, x - 80)
     rings = 120 + 80 * np.cos(r / 2) * np.exp(-((r / 14) ** 2))
+    grey = {"photometric": "minisblack"}
     movie = np.repeat(rings[np.newaxis].astype(np.uint8), 4, axis=0)
-    tifffile.imwrite(place / "movie.tif", movie, photometric="minisblack")
-    tifffile.imwrite(place / "grey.tif", np.full((3, 128, 160), 99, np.uint8))
-    tifffile.imwrite(place / "float.tif", rings.astype(np.float32))
+    tifffile.imwrite(place / "movie.tif", movie, **grey)
+    tifffile.imwrite(place / "grey.tif", np.full((3, 128, 160), 99, np.uint8), **grey)
+    tifffile.imwrite(place / "float.tif", rings.astype(np.float32), **grey)
     ZLut(z_nm=np.arange(10.0), profiles=np.random.default_rng(0).random((10, 32))).save(
         place / "zlut.txt"
     )

@@ -100,8 +100,6 @@ def test_the_folder_tells_the_story(demo: tuple[Path, Ran]) -> None:
 def test_the_default_folder_is_always_a_new_one(tmp_path: Path) -> None:
     (tmp_path / "beadscope-demo").mkdir()
     (tmp_path / "beadscope-demo" / "mine.txt").write_text("mine")
-    ran = beadscope(
-        "demo", "--headless", "--seconds", 0.3, "--beads", 1, "--json", cwd=tmp_path
-    )
+    ran = beadscope("demo", "--headless", "--seconds", 0.3, "--beads", 1, "--json", cwd=tmp_path)
     assert ran.data["out"] == str(tmp_path / "beadscope-demo-2")
     assert [path.name for path in (tmp_path / "beadscope-demo").iterdir()] == ["mine.txt"]

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_beadscope import open_recording
+
 from .conftest import Ran, beadscope
 
 FRAMES = 401

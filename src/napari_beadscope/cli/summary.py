@@ -42,9 +42,12 @@ def summarise(folder: Path) -> dict[str, Any]:
 
 def saved_lines(summary: dict[str, Any]) -> list[str]:
     """Return the summary as lines for people."""
+    rate = f"{summary['fps']:.1f} frames/s"
+    if "tracked_fps" in summary:
+        rate = f"tracked {summary['tracked_fps']:.0f} frames/s"
     lines = [
         f"{summary['frames']} frames, {summary['dropped']} missing, {summary['rows']} track rows "
-        f"of {summary['beads']} beads, {summary['fps']:.1f} frames/s",
+        f"of {summary['beads']} beads, {rate}",
         f"saved in {summary['out']}",
     ]
     for name, what in (("gaps", "not saved"), ("untracked", "not tracked")):

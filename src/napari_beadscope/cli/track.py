@@ -7,6 +7,7 @@ its own threads. Holds two batches, never the whole recording.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ def track(request: TrackRequest, output: Output) -> None:
     choices = check_choices(request.wanted, settings)
     out = check_new_folder(request.out, settings)
     stopped: BaseException | None = None
+    began = time.perf_counter()
     with open_footage(request.source, request.fps) as footage:
         beads = _beads(footage, choices)
         if choices.zlut is not None:
@@ -95,14 +97,15 @@ def track(request: TrackRequest, output: Output) -> None:
             except (Interrupted, DeviceError) as error:
                 stopped = error
                 _note_rest(writer, footage, error)
-    _tell(out, stopped, output)
+    _tell(out, stopped, time.perf_counter() - began, output)
 
 
-def _tell(out: Path, stopped: BaseException | None, output: Output) -> None:
+def _tell(out: Path, stopped: BaseException | None, wall_s: float, output: Output) -> None:
     if isinstance(stopped, BeadscopeError):
         raise DeviceError(stopped.what, f"what comes before it is tracked in {out}") from stopped
     summary = summarise(out)
     summary["interrupted"] = stopped is not None
+    summary["tracked_fps"] = summary["frames"] / wall_s
     output.result(summary, saved_lines(summary))
     if isinstance(stopped, Interrupted):
         output.note(f"beadscope: {stopped}; every file is closed")
