@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, Qt
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.core.types import AcquisitionMode
+from napari_beadscope.core.types import AcquisitionMode, Bead, Roi
 from napari_beadscope.ui.host import SessionHost
 from napari_beadscope.ui.workspace import open_workspace
 
@@ -137,6 +137,25 @@ def test_beads_found_added_selected_removed(live: SessionHost, qtbot: Any, scope
     qtbot.waitUntil(lambda: set(np.ravel(layer.size)) == {30.0})
     qtbot.mouseClick(beads.clear, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: beads.rows.rowCount() == 0)
+
+
+def test_a_click_into_the_image_adds_a_bead(live: SessionHost, qtbot: Any, scopes: Any) -> None:
+    beads = open_dock(live, "Beads")
+    live.session.set_beads((Bead(0, Roi(40, 40, 48)),))
+    qtbot.waitUntil(lambda: live.overlays.trails is not None)  # which makes the world 3-D
+    qtbot.mouseClick(beads.add, Qt.MouseButton.LeftButton)
+    live.viewer.reset_view()
+    qtbot.wait(100)
+    canvas = live.viewer.window._qt_window._qt_viewer.canvas.native
+    qtbot.mouseMove(canvas, canvas.rect().center())
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    qtbot.waitUntil(lambda: len(scopes.last.beads) == 2)
+    added = scopes.last.beads[1]
+    assert added.bead == 1
+    assert added.roi.size == 48
+    assert np.abs(np.array(added.roi.centre_px) - 255.5).max() < 3
+    qtbot.mouseClick(beads.add, Qt.MouseButton.LeftButton)
+    assert live.overlays.boxes.mode == "pan_zoom"
 
 
 def test_beads_calibration(live: SessionHost, qtbot: Any, scopes: Any) -> None:

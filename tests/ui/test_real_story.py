@@ -21,6 +21,7 @@ from napari_beadscope.ui.workspace import open_workspace
 OPTIONS = {"width_px": 320, "height_px": 256, "beads": 6, "fps": 50.0, "seed": 5}
 LEFT = Qt.MouseButton.LeftButton
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(120),
     # An engine that goes on without its viewer is what these tests are about.
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
