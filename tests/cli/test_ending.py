@@ -8,11 +8,14 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import tifffile
 
 from napari_beadscope import open_recording
 from napari_beadscope.devices.simulated import SimulatedMicroscope
+from napari_beadscope.engine import list_engines
 
 from .conftest import beadscope, lines_in, start, wait_for
 
@@ -45,6 +48,35 @@ def test_a_signal_ends_it_with_every_file_closed(
     assert recording.manifest.state == summary["state"] == "complete"
     assert len(recording.frames) == summary["frames"] >= 40
     assert len(recording.tracks) == summary["rows"] == summary["beads"] * summary["frames"]
+
+
+def test_a_signal_while_starting_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start("record", "--camera", "simulated", "--mode", "track", "--out", out)
+    wait_for(list_engines, "the engine")
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert errors.splitlines()[-1].startswith("beadscope: interrupted by Ctrl-C")
+    assert list_engines() == ()
+    assert not out.exists()
+
+
+def test_an_interrupted_tracking_names_the_rest(tmp_path: Path) -> None:
+    microscope = SimulatedMicroscope({**OPTIONS, "beads": 1})
+    movie = np.stack([microscope.render(number) for number in range(40)])
+    tifffile.imwrite(tmp_path / "movie.tif", np.tile(movie, (80, 1, 1)), photometric="minisblack")
+    out = tmp_path / "out"
+    process = start("track", tmp_path / "movie.tif", "--backend", "magtrack", "--out", out)
+    wait_for(lambda: lines_in(out / "frames.csv") > 40 or process.poll() is not None, "rows")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    recording = open_recording(out)
+    done = len(recording.frame_numbers)
+    assert recording.manifest.state == "complete"
+    assert len(recording.tracks) == done < 3200
+    assert [(gap.first, gap.last) for gap in recording.gaps] == [(done, 3199)]
 
 
 def test_people_are_told_what_was_saved(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ import sys
 
 def main() -> None:
     """Run the command line; what the console script calls."""
-    from napari_beadscope.cli.boundary import run
+    try:
+        from napari_beadscope.cli.boundary import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before or after the time in which signals are watched
+        code = 130
+    sys.exit(code)

@@ -26,6 +26,7 @@ from napari_beadscope.cli.choices import (
 )
 from napari_beadscope.cli.interrupts import Interrupted
 from napari_beadscope.cli.output import Output
+from napari_beadscope.cli.running import running
 from napari_beadscope.cli.summary import saved_lines, summarise
 from napari_beadscope.core.errors import EngineError, InputError, StateError
 from napari_beadscope.core.messages import AcquisitionChanged, Event, Status, WorkerLost
@@ -91,9 +92,7 @@ def record(request: RecordRequest, output: Output) -> None:
     scope = Scope(
         plan.camera, options=plan.options, settings=plan.settings, verbose=request.verbose
     )
-    with interrupts.held():
-        scope.start()
-    with scope:
+    with running(scope):
         if plan.needs_beads and not plan.can_wait:
             beads = _beads_of_live(plan, scope)
         if plan.needs_beads:

@@ -26,12 +26,13 @@ from napari_beadscope.core.orders import (
     Ready,
     SetTask,
 )
-from napari_beadscope.core.types import MAX_RADIAL_BINS, TRACK_ROW, FrameStamp, TrackerTask
+from napari_beadscope.core.types import TRACK_ROW, FrameStamp, TrackerTask
 from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.gpu_lock import gpu_lock
 from napari_beadscope.engine.worker import RingWorker
 from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackRingSpec, TrackWriter
 from napari_beadscope.tracking import Backend, ZLut, open_backend
+from napari_beadscope.tracking.rows import to_rows
 
 _LOG = logging.getLogger(__name__)
 _IDLE_PAUSE_S = 0.05
@@ -275,9 +276,8 @@ class TrackerWorker(RingWorker):
     def _track(self, batch: list[tuple[int, FrameStamp, np.ndarray]]) -> np.ndarray:
         """Return the track rows of a batch, bead after bead, frame after frame."""
         beads = self._task.beads
-        rows = np.zeros(len(batch) * len(beads), TRACK_ROW)
-        if not len(rows):
-            return rows
+        if not beads:
+            return np.zeros(0, TRACK_ROW)
         assert self._backend is not None
         self._tracked += len(batch)
         self.beat(busy=1)
@@ -285,19 +285,5 @@ class TrackerWorker(RingWorker):
         lock = nullcontext() if self._backend.device == "cpu" else gpu_lock(self._backend.device)
         with lock:
             result = self._backend.track(stack, self._zlut)
-        per_frame = len(beads)
-        for field, values in (
-            ("seq", [seq for seq, _, _ in batch]),
-            ("frame", [stamp.frame for _, stamp, _ in batch]),
-            ("time_ns", [stamp.time_ns for _, stamp, _ in batch]),
-        ):
-            rows[field] = np.repeat(np.asarray(values, np.int64), per_frame)
-        rows["bead"] = np.tile([bead.bead for bead in beads], len(batch))
-        rows["x_px"] = result.x_px + np.tile([bead.roi.x0 for bead in beads], len(batch))
-        rows["y_px"] = result.y_px + np.tile([bead.roi.y0 for bead in beads], len(batch))
-        rows["z_nm"], rows["quality"], rows["reason"] = result.z_nm, result.quality, result.reason
-        if self._task.profiles:
-            bins = min(result.profiles.shape[1], MAX_RADIAL_BINS)
-            rows["n_radial"] = bins
-            rows["profile"][:, :bins] = result.profiles[:, :bins]
-        return rows
+        seqs, stamps = [seq for seq, _, _ in batch], [stamp for _, stamp, _ in batch]
+        return to_rows(result, beads, seqs, stamps, profiles=self._task.profiles)

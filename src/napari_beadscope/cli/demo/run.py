@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import typer
 
-from napari_beadscope.cli import interrupts
 from napari_beadscope.cli.choices import check_new_folder, check_positive
 from napari_beadscope.cli.demo.scene import (
     MAGNET,
@@ -28,6 +27,7 @@ from napari_beadscope.cli.demo.scene import (
 from napari_beadscope.cli.demo.truth import Comparison, compare
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.record import run_recording
+from napari_beadscope.cli.running import running
 from napari_beadscope.cli.summary import summarise
 from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.settings import Settings
@@ -125,22 +125,21 @@ def _headless(request: DemoRequest, folder: Path, settings: Settings, output: Ou
     scope = Scope("simulated", options=options, settings=settings, verbose=request.verbose)
     scope.add_hardware(MAGNET, "simulated-magnet", speed=1e6)
     output.note(f"starting a simulated microscope with {request.beads} beads")
-    with ThreadPoolExecutor(1) as pool, interrupts.held():
-        building = pool.submit(SimulatedMicroscope, options)
-        scope.start()
-        microscope = building.result()
-    with scope:
-        prepare(scope, microscope, folder, output)
-        pull = Pull(scope, request.seconds)
-        stopped = run_recording(
-            scope,
-            folder / "recording",
-            AcquisitionMode.TRACK_FULL,
-            output,
-            seconds=request.seconds,
-            note=f"beadscope demo, seed {request.seed}",
-            meanwhile=pull.step,
-        )
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(SimulatedMicroscope, options)  # while the engine starts
+        with running(scope):
+            microscope = building.result()
+            pull = Pull(scope, request.seconds)
+            prepare(scope, microscope, folder, output)
+            stopped = run_recording(
+                scope,
+                folder / "recording",
+                AcquisitionMode.TRACK_FULL,
+                output,
+                seconds=request.seconds,
+                note=f"beadscope demo, seed {request.seed}",
+                meanwhile=pull.step,
+            )
     if stopped is not None:
         output.warn(f"{stopped}; what was recorded is in {folder}, without a report")
         raise typer.Exit(stopped.exit_code)

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from napari_beadscope.cli import interrupts
 from napari_beadscope.cli.demo.scene import MAGNET, PULLED_MM
 from napari_beadscope.cli.output import Output
+from napari_beadscope.cli.running import running
 from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.script import Scope
@@ -41,9 +41,7 @@ def show(options: dict[str, Any], prepare: Any, verbose: bool, output: Output) -
     scope = Scope("simulated", options=options, verbose=verbose)
     scope.add_hardware(MAGNET, "simulated-magnet")
     output.note("starting a simulated microscope")
-    with interrupts.held():
-        scope.start()
-    with scope, tempfile.TemporaryDirectory(prefix="beadscope-") as folder:
+    with running(scope), tempfile.TemporaryDirectory(prefix="beadscope-") as folder:
         prepare(scope, SimulatedMicroscope(options), Path(folder), output)
         output.note("opening napari; close its window to end the demo")
         with _pulling(scope):
