@@ -334,11 +334,11 @@ def test_died_while_finishing_its_successor_drains(engine):
 def test_a_tracker_given_up_while_running_leaves_its_frames_untracked(engine):
     running(engine)
     fail_for_good(engine, "tracker-1")
-    assert engine.orders("recorder") == [Untracked(1, "killed by SIGKILL")]
+    assert engine.orders("recorder") == [Untracked(1, "broken")]
     assert ReleaseClaims("tracker-1") in engine.effects
     engine.gone("recorder")
     engine.ready("recorder")
-    assert engine.orders("recorder", Untracked) == [Untracked(1, "killed by SIGKILL")]
+    assert engine.orders("recorder", Untracked) == [Untracked(1, "broken")]
     engine.ask(StopRecording())
     engine.finish("recorder", "tracker-0")
     assert ends(engine)[0].error == ""
@@ -358,7 +358,7 @@ def test_a_tracker_given_up_while_finishing_is_not_waited_for(engine):
     engine.ask(StopRecording())
     engine.finish("tracker-0")
     fail_for_good(engine, "tracker-1")
-    assert engine.orders("recorder") == [Untracked(1, "killed by SIGKILL")]
+    assert engine.orders("recorder") == [Untracked(1, "broken")]
     engine.finish("recorder")
     assert ends(engine)
 

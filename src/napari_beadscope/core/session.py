@@ -282,6 +282,8 @@ def _deaths_that_count(turn: Turn, worker: Worker) -> tuple[float, ...]:
 
 
 def _give_up(turn: Turn, name: str, why: str) -> None:
+    words = turn.state.workers[name].words
+    why = words.what if words else why
     if name == "camera" and turn.state.streaming:
         turn.set(streaming=False)
         turn.publish(LiveChanged(False, f"the camera process failed for good ({why})"))

@@ -150,13 +150,13 @@ class Worker:
                 self.obey(order)
 
     def shut(self) -> None:
-        """Close everything; an orphan also removes the names that its owner can't."""
+        """Close everything; remove the names too if their owner has died and can't."""
         try:
             self.close()
         finally:
             self._link.close()
             self._health.close()
-            if self.is_orphan and not session_alive(self.config.session):
+            if not session_alive(self.config.session):
                 from napari_beadscope.engine.places import remove_info
 
                 unlink_session(self.config.session)

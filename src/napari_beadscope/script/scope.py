@@ -18,7 +18,13 @@ from napari_beadscope.core.errors import EngineError, StateError
 from napari_beadscope.core.messages import AddMotor, SetCalibration, Shutdown
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import Calibration
-from napari_beadscope.engine import EngineClient, EngineInfo, launch, list_engines
+from napari_beadscope.engine import (
+    EngineClient,
+    EngineInfo,
+    launch,
+    list_engines,
+    remove_leftovers,
+)
 from napari_beadscope.script.attached import STOP_TIMEOUT_S, AttachedScope
 from napari_beadscope.script.configure import absolute, as_settings, engine_config
 
@@ -125,6 +131,9 @@ class Scope(AttachedScope):
             process.wait(STOP_TIMEOUT_S)
         else:
             _wait_for_end(client.info.pid, STOP_TIMEOUT_S)
+        for pid in self._view.worker_pids():  # if it died, they finish without it
+            _wait_for_end(pid, STOP_TIMEOUT_S)
+        remove_leftovers()
 
     def detach(self) -> None:
         """Let go of the engine; a recording in progress goes on to its end without us."""
@@ -184,8 +193,10 @@ def _wait_for_end(pid: int, timeout_s: float) -> None:
     import psutil
 
     try:
-        psutil.Process(pid).wait(timeout_s)
-    except psutil.NoSuchProcess:
+        process = psutil.Process(pid)
+        if "napari_beadscope.engine" in " ".join(process.cmdline()):  # else the number is reused
+            process.wait(timeout_s)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return
     except psutil.TimeoutExpired:
         raise EngineError(f"the engine (process {pid}) does not end", "kill it") from None

@@ -234,6 +234,11 @@ class EngineView:
                 raise EngineError("the engine sent no status", "look at its log")
             return self._status
 
+    def worker_pids(self) -> list[int]:
+        """Return the workers' process IDs as last heard, also after the end."""
+        status = self._status
+        return [worker.pid for worker in status.workers if worker.pid] if status else []
+
     def _is_up(self) -> bool:
         return self._ring is not None and self._status is not None and self._status.phase == "UP"
 

@@ -117,7 +117,7 @@ def _tracks(recording: Recording) -> list[str]:
 
 def _pixels(recording: Recording, render: Render, restarts: int, every: int) -> list[str]:
     manifest = recording.manifest
-    if not (manifest.mode.video or manifest.mode.rois):
+    if not (manifest.mode.video or manifest.mode.rois) or not len(recording.index):
         return []
     offset, wrong = 0, []
     movies = {bead.bead: recording.roi_movie(bead.bead) for bead in _beads_kept(recording)}
