@@ -194,7 +194,7 @@ def test_asking_does_not_make_it_look_alive(segments: Path):
     assert sweep() == ["aa"]
 
 
-def test_anothers_files_are_left_alone(monkeypatch, segments: Path):
+def test_files_of_another_user_are_left_alone(monkeypatch, segments: Path):
     (segments / "beadscope-aa-owner").touch()
     (segments / "beadscope-bb-frames").touch()
     real_open, real_unlink = os.open, Path.unlink

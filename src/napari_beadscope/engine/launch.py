@@ -44,6 +44,10 @@ def launch(config: EngineConfig, timeout_s: float = 30.0) -> tuple[subprocess.Po
             line = stdout.readline()
     except BrokenPipeError:
         line = b""
+    except BaseException:  # an interrupt: nobody would know of this engine
+        process.kill()
+        process.wait()
+        raise
     finally:
         watch.cancel()
     if not line:

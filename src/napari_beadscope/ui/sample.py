@@ -16,7 +16,6 @@ from napari_beadscope.core.types import Roi
 from napari_beadscope.ui.layers import mark
 from napari_beadscope.ui.reader import LayerData
 from napari_beadscope.ui.session import Session
-from napari_beadscope.ui.simulated_zlut import simulated_zlut
 
 _OPTIONS: dict[str, Any] = {"width_px": 384, "height_px": 384, "beads": 12, "seed": 7}
 _LIVE_OPTIONS: dict[str, Any] = {"spacing_px": 96.0, "touching_pairs": 0, "seed": 3}
@@ -95,4 +94,14 @@ def _prepare(session: Session) -> None:
     def done(path: Path) -> None:
         model.calibration = replace(model.calibration, zlut=str(path))
 
-    session.run("Measuring a Z-LUT", lambda: simulated_zlut(_LIVE_OPTIONS, _ROI_PX, folder), done)
+    session.run("Measuring a Z-LUT", lambda: _measure_zlut(folder), done)
+
+
+def _measure_zlut(folder: Path) -> Path:
+    from napari_beadscope.devices.simulated import SimulatedMicroscope
+    from napari_beadscope.script.simulated_zlut import simulated_zlut
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"zlut_simulated_{_ROI_PX}px.txt"
+    simulated_zlut(SimulatedMicroscope(_LIVE_OPTIONS), _ROI_PX).save(path)
+    return path

@@ -21,7 +21,6 @@ from napari_beadscope.cli.choices import check_new_folder, check_positive
 from napari_beadscope.cli.demo.scene import (
     MAGNET,
     Pull,
-    measure_zlut,
     scene_options,
 )
 from napari_beadscope.cli.demo.truth import Comparison, compare
@@ -34,6 +33,7 @@ from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.script import Scope
+from napari_beadscope.script.simulated_zlut import simulated_zlut
 from napari_beadscope.storage import Recording, open_recording
 from napari_beadscope.tracking import (
     beads_from_found,
@@ -170,7 +170,7 @@ def prepare(scope: Scope, microscope: SimulatedMicroscope, folder: Path, output:
     scope.set_beads(beads)
     folder.mkdir(parents=True, exist_ok=True)
     zlut = folder / "zlut.txt"
-    measure_zlut(microscope, size).save(zlut)
+    simulated_zlut(microscope, size).save(zlut)
     scope.set_calibration(nm_per_px=microscope.options.nm_per_px, zlut=zlut)
 
 

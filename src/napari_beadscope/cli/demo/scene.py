@@ -1,30 +1,22 @@
 """What is under the microscope in the demo, and how the magnet moves.
 
-Owns the scene's options, its Z-LUT, and which frames saw which magnet position.
+Owns the scene's options, and which frames saw which magnet position.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from napari_beadscope.core.messages import Status
-from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.script import Scope
-from napari_beadscope.tracking import ZLut, build_zlut, open_backend
 
 FPS = 100.0
 MAGNET = "magnet"
 PULLED_MM = 6.0
-#: Heights of the Z-LUT's planes: all that a bead of this scene can reach, and a margin, nm.
-PLANES_NM = np.arange(1000.0, 4500.0, 50.0)
-_OFFSETS = 6
 _GAP_PX, _MARGIN_PX, _LARGEST_PX = 104, 60, 2048
 
 
@@ -48,21 +40,6 @@ def scene_options(beads: int, seed: int) -> dict[str, Any]:
         "margin_px": float(_MARGIN_PX),
         "force_pn": 0.15,
     }
-
-
-def measure_zlut(microscope: SimulatedMicroscope, size_px: int) -> ZLut:
-    """Return a Z-LUT from focus sweeps of a bead at many places between pixels.
-
-    One place alone would shift every z: here by 78 nm for a centre on a pixel's corner.
-    """
-    steps = (np.arange(_OFFSETS) + 0.5) / _OFFSETS - 0.5
-    sweeps = [
-        microscope.focus_sweep(PLANES_NM, size_px=size_px, offset_px=(float(x), float(y)))
-        for x in steps
-        for y in steps
-    ]
-    backend = open_backend("auto", threads=os.cpu_count() or 1)
-    return build_zlut(np.concatenate(sweeps), np.tile(PLANES_NM, len(sweeps)), backend)
 
 
 @dataclass(frozen=True, slots=True)
