@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from napari_beadscope.core.errors import BeadscopeError, InputError
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
 from napari_beadscope.core.messages import (
     BeadsChanged,
     CalibrationChanged,
@@ -162,7 +162,7 @@ def test_camera_properties(scope: Scope, tmp_path: Path) -> None:
         assert recording.manifest.camera.properties["exposure_ms"] == old / 2
     finally:
         scope.set_camera(exposure_ms=old)
-    with pytest.raises(InputError, match="exposure_ms"):
+    with pytest.raises(DeviceError, match="exposure_ms"):
         scope.set_camera(exposure_ms=-1.0)
     with pytest.raises(BeadscopeError, match="colour"):
         scope.set_camera(colour="red")
