@@ -173,7 +173,7 @@ def test_record_by_mouse(live: SessionHost, qtbot: Any, scopes: Any, tmp_path: P
     record.root.changed.emit(str(tmp_path))
     record.name.setText("pull")
     record.name.editingFinished.emit()
-    record.mode.setCurrentIndex(record.mode.findData(AcquisitionMode.FULL))
+    record.mode.setCurrentIndex(record.mode.findData(AcquisitionMode.FULL.value))
     record.mode.activated.emit(record.mode.currentIndex())
     qtbot.waitUntil(lambda: "MB/s" in record.disk.text())
     qtbot.mouseClick(record.button, Qt.MouseButton.LeftButton)

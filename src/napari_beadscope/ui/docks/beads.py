@@ -87,7 +87,7 @@ class BeadsDock(Dock):
         self.at_most = QSpinBox()
         self.at_most.setRange(0, 2000)
         self.at_most.setSpecialValueText("all")
-        self.at_most.setMinimumWidth(100)
+        self.at_most.setMinimumWidth(90)
         self.at_most.setPrefix("at most ")
         self.at_most.setToolTip("Take the most bead-like ones, at most this many")
         self.find_button.clicked.connect(lambda: self.presenter.find(self.at_most.value()))
@@ -154,7 +154,7 @@ class BeadsDock(Dock):
         self.nm_per_px.setKeyboardTracking(False)
         self.nm_per_px.setToolTip("Size of a camera pixel in the sample, nm/px")
         self.nm_per_px.valueChanged.connect(self.presenter.set_nm_per_px)
-        self.roi_size.setMinimumWidth(92)
+        self.roi_size.setMinimumWidth(80)
         self.nm_per_px.setMinimumWidth(72)
         self.nm_per_px.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         for box in (self.roi_size, self.nm_per_px):

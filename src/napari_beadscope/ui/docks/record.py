@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QLineEdit, QPushButton
 
+from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.parts import RECORD_RED, PathPicker, form, toned
 from napari_beadscope.ui.presenters.record import MODE_LABELS, RecordPresenter
@@ -42,12 +43,14 @@ class RecordDock(Dock):
     def _build_settings(self) -> None:
         self.mode = QComboBox()
         for mode, label in MODE_LABELS.items():
-            self.mode.addItem(label, mode)
+            self.mode.addItem(label, mode.value)
             self.mode.setItemData(
                 self.mode.count() - 1, f"mode: {mode.value}", Qt.ItemDataRole.ToolTipRole
             )
         self.mode.setToolTip("What is saved")
-        self.mode.activated.connect(lambda row: self.presenter.set_mode(self.mode.itemData(row)))
+        self.mode.activated.connect(
+            lambda row: self.presenter.set_mode(AcquisitionMode(self.mode.itemData(row)))
+        )
         self.root = PathPicker("folder", "Choose where recordings go")
         self.root.setToolTip("Each recording gets a folder of its own in this one")
         self.root.changed.connect(self.presenter.set_root)
@@ -103,7 +106,7 @@ class RecordDock(Dock):
 
     def _show_settings(self, _: Any = None) -> None:
         model = self.model
-        self.mode.setCurrentIndex(self.mode.findData(model.mode))
+        self.mode.setCurrentIndex(self.mode.findData(model.mode.value))
         self.root.show_path(str(model.root))
         if not self.name.hasFocus():
             self.name.setText(model.name)

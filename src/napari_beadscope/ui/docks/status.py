@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
-_TILE_WIDTH_PX = 92  # room for '1000.0 fps'
+_TILE_WIDTH_PX = 90  # room for '1000.0 fps'
 
 
 class MetricTile(QFrame):
@@ -150,7 +150,6 @@ class StatusDock(Dock):
         rows = self.presenter.workers()
         self.workers.setRowCount(len(rows))
         worst = max((row.tone for row in rows), key=list(TONES).index, default="ok")
-        self.tabs.setTabText(1, f"Workers ({len(rows)})" if rows else "Workers")
         self.tabs.tabBar().setTabTextColor(1, QColor(TONES[worst]))
         for place, row in enumerate(rows):
             for column, text in enumerate((row.name, row.pid, row.state, row.restarts)):
