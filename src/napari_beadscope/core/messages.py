@@ -202,6 +202,7 @@ class Status(Message, frozen=True):
     disk_left_bytes: int
     write_bytes_per_s: float
     workers: tuple[WorkerStatus, ...]
+    missed: int = 0  # of `dropped`, how many the camera never delivered
 
 
 class StatusChanged(Message, frozen=True):
@@ -263,10 +264,14 @@ class WorkerLost(Message, frozen=True):
 
 
 class FramesDropped(Message, frozen=True):
-    """Frames that the ring had no room for since the last such event."""
+    """Frames that were exposed and lost since the last such event.
+
+    ``missed`` of them the camera never delivered; for the others the ring had no room.
+    """
 
     count: int
     total: int
+    missed: int = 0
 
 
 class Progress(Message, frozen=True):

@@ -195,16 +195,16 @@ class CameraWorker(RingWorker):
         """Log frames, rate and drops, once a minute by default, in verbose mode."""
         if not self.config.engine.verbose:
             return
-        since, frames, dropped = self._logged
+        since, frames, lost = self._logged
         elapsed = time.monotonic() - since
         if elapsed < self.config.engine.health_log_s:
             return
         assert self._ring is not None
         _LOG.info(
-            "%d frames, %.1f frames/s, %d dropped in the last %.0f s",
+            "%d frames, %.1f frames/s, %d lost in the last %.0f s",
             head,
             (head - frames) / elapsed,
-            self._ring.dropped - dropped,
+            self._ring.dropped + self._ring.missed - lost,
             elapsed,
         )
-        self._logged = (time.monotonic(), head, self._ring.dropped)
+        self._logged = (time.monotonic(), head, self._ring.dropped + self._ring.missed)

@@ -33,13 +33,13 @@ class StatusBoard:
         self._ring: FrameWriter | None = None
         self._samples: deque[tuple[float, int, int, int]] = deque()
         self._due = 0.0
-        self._dropped = 0
+        self._lost = (0, 0)
 
     def watch(self, ring: FrameWriter) -> None:
         """Take the counts from this ring from now on."""
         self._ring = ring
         self._samples.clear()
-        self._dropped = 0
+        self._lost = (0, 0)
 
     def events(self, state: State, rate_hz: float) -> Iterator[Event]:
         """Return what is to be announced now: at most `rate_hz` times a second."""
@@ -47,16 +47,17 @@ class StatusBoard:
         if now < self._due:
             return
         self._due = now + 1 / rate_hz
-        dropped = self._ring.dropped if self._ring is not None else 0
-        if dropped > self._dropped:
-            yield FramesDropped(dropped - self._dropped, dropped)
-            self._dropped = dropped
+        lost = (self._ring.dropped, self._ring.missed) if self._ring is not None else (0, 0)
+        if lost > self._lost:
+            yield FramesDropped(sum(lost) - sum(self._lost), sum(lost), lost[1] - self._lost[1])
+            self._lost = lost
         yield StatusChanged(self.status(state))
 
     def status(self, state: State) -> Status:
         """Return everything that a status line shows."""
         head = self._ring.head if self._ring is not None else 0
         dropped = self._ring.dropped if self._ring is not None else 0
+        missed = self._ring.missed if self._ring is not None else 0
         health = {name: self._health.read(row) for row, name in enumerate(state.workers)}
         rows = sum(ring.head for ring in self._tracks)
         recorder = health.get("recorder", {})
@@ -74,7 +75,8 @@ class StatusBoard:
             nominal_fps=stream.fps if stream else 0.0,
             fps=fps,
             frames=head,
-            dropped=dropped,
+            dropped=dropped + missed,
+            missed=missed,
             backlog=max((head - cursor for cursor in cursors.values()), default=0),
             tracked_fps=tracked,
             rows=rows,

@@ -102,6 +102,11 @@ class _FrameRing:
         return int(self._lines[_DROPPED, 0])
 
     @property
+    def missed(self) -> int:
+        """How many frames the camera itself never delivered, by the jumps in its numbers."""
+        return int(self._lines[_DROPPED, 1])
+
+    @property
     def ended(self) -> bool:
         """Whether the writer has said that no more frames will come."""
         return bool(self._lines[_ENDED, 0])
@@ -209,6 +214,9 @@ class FrameWriter(_FrameRing):
         self._lines[_ENDED, 0] = int(ended)
 
     def _see(self, stamp: FrameStamp) -> None:
+        seen = self.seen
+        if seen is not None and stamp.frame > seen.frame + 1:
+            self._lines[_DROPPED, 1] += stamp.frame - seen.frame - 1
         # Two copies, the published one chosen by the count: whole even if this process is killed.
         count = int(self._lines[_SEEN, 0]) + 1
         self._lines[_SEEN, 1 + 2 * (count % 2) :][:2] = (stamp.frame, stamp.time_ns)

@@ -317,8 +317,9 @@ class Session:
                 self._took_beads(tuple(beads))
             case events.CalibrationChanged(calibration=calibration):
                 self.model.calibration = calibration
-            case events.FramesDropped():
-                self.model.drop_reason = "ring full: disk or trackers too slow"
+            case events.FramesDropped(count=count, missed=missed):
+                full = "ring full: disk or trackers too slow"
+                self.model.drop_reason = full if count > missed else "never came from the camera"
             case events.LiveChanged(streaming=False) if self.model.recording is None:
                 self.model.live = False
             case events.AcquisitionChanged(on=False) if self.model.recording is not None:
