@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_beadscope.core.errors import BeadscopeError, StorageError
+from napari_beadscope.core.errors import BeadscopeError, StateError, StorageError
 from napari_beadscope.core.messages import AcquisitionChanged, LiveChanged, WorkerLost
 from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.devices.simulated import SimulatedMicroscope
@@ -35,7 +35,12 @@ from napari_beadscope.testing.engines import EngineTree, worker_pid
 KILLS = int(os.environ.get("BEADSCOPE_KILLS", "5"))
 MODES = ["track+full", "track+rois"]
 OPTIONS = {"height_px": 192, "width_px": 256, "beads": 4, "fps": 200, "seed": 3}
-SETTINGS = {"engine.max_restarts": 1000, "engine.ring_mb": 64, "engine.trackers": 2}
+SETTINGS = {
+    "engine.max_restarts": 1000,
+    "engine.restart_window_s": 1.0,  # else the pauses between restarts grow
+    "engine.ring_mb": 64,
+    "engine.trackers": 2,
+}
 WORKERS = ["camera", "recorder", "tracker-0", "tracker-1"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + 20 * KILLS)]
@@ -171,7 +176,7 @@ def test_several_die_at_once(engine: Engine, names: tuple[str, ...], tmp_path: P
 
 @pytest.mark.parametrize("name", ["recorder", "tracker-1", "camera"])
 def test_a_worker_dies_as_recording_begins(engine: Engine, name: str, tmp_path: Path) -> None:
-    """The command is answered, one way or the other, and what is announced is true."""
+    """The recording begins nevertheless, and what is announced is true."""
     scope = engine.scope
     for n in range(KILLS):
         pid = worker_pid(scope, name)
@@ -179,8 +184,8 @@ def test_a_worker_dies_as_recording_begins(engine: Engine, name: str, tmp_path: 
         timer.start()
         try:
             folder = scope.record(tmp_path / str(n), "track+full", frames=60)
-        except BeadscopeError as error:
-            assert name in str(error) or "died" in str(error)  # noqa: PT017
+        except StateError as error:
+            assert "not ready" in str(error)  # noqa: PT017  it was dead before it was asked
         else:
             assert audit(folder, _microscope.render, restarts=2) == [], (n, engine.events)
             assert open_recording(folder).untracked == []
@@ -288,7 +293,7 @@ def test_the_front_end_dies(mode: str, tmp_path: Path) -> None:
 def test_a_tracker_that_keeps_dying_is_given_up(
     start: Callable[..., Engine], tmp_path: Path
 ) -> None:
-    engine = start(engine__max_restarts=1)
+    engine = start(engine__max_restarts=1, engine__restart_window_s=60.0)
     folder = engine.scope.start_recording(tmp_path / "r", "track+full")
     time.sleep(0.3)
     for n in range(2):
@@ -314,7 +319,7 @@ def test_a_tracker_that_keeps_dying_is_given_up(
 def test_a_recorder_that_keeps_dying_is_given_up(
     start: Callable[..., Engine], tmp_path: Path
 ) -> None:
-    engine = start(engine__max_restarts=1)
+    engine = start(engine__max_restarts=1, engine__restart_window_s=60.0)
     folder = engine.scope.start_recording(tmp_path / "r", "track+full")
     for n in range(2):
         time.sleep(0.3)
@@ -335,7 +340,7 @@ def test_a_recorder_that_keeps_dying_is_given_up(
 def test_a_camera_that_keeps_dying_is_given_up(
     start: Callable[..., Engine], tmp_path: Path
 ) -> None:
-    engine = start(engine__max_restarts=1)
+    engine = start(engine__max_restarts=1, engine__restart_window_s=60.0)
     folder = engine.scope.start_recording(tmp_path / "r", "track+rois")
     for n in range(2):
         time.sleep(0.3)

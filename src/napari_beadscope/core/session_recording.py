@@ -57,7 +57,12 @@ def begin(turn: Turn, asker: Asker, command: StartRecording) -> None:
         recording=Recording(
             turn.number(),
             task,
-            {"note": command.note, "frames": command.frames, "seconds": command.seconds},
+            {
+                "note": command.note,
+                "frames": command.frames,
+                "seconds": command.seconds,
+                "asked_s": turn.now_s,
+            },
             RecordingPhase.ARMING,
             turn.now_s,
             frozenset(participants),

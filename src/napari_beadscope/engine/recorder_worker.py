@@ -7,12 +7,13 @@ successor goes on without a loss.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from pathlib import Path
 
 import numpy as np
 
-from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.errors import BeadscopeError, StorageError
 from napari_beadscope.core.messages import Stream
 from napari_beadscope.core.orders import (
     Abort,
@@ -34,6 +35,8 @@ from napari_beadscope.engine.row_merge import RowMerge
 from napari_beadscope.engine.worker import RingWorker
 from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackReader, TrackRingSpec
 from napari_beadscope.storage import Manifest, RecordingWriter
+from napari_beadscope.storage.lock import WritingLock
+from napari_beadscope.storage.opening import discard
 
 _LOG = logging.getLogger(__name__)
 _IDLE_PAUSE_S = 0.05
@@ -152,7 +155,7 @@ class RecorderWorker(RingWorker):
             if order.resume:
                 self._writer = self._resume(Path(task.folder))
             else:
-                self._writer = RecordingWriter.create(Path(task.folder), self._manifest(order))
+                self._writer = self._create(Path(task.folder), order)
         except BeadscopeError as error:
             self.report(RecordingFailed(error.what, error.remedy, number=self._number))
             return
@@ -167,11 +170,21 @@ class RecorderWorker(RingWorker):
         self._began, self._stop, self._quiet = False, -1, (-1, 0.0)
         self.report(Armed(order.number, self._next))
 
+    def _create(self, folder: Path, order: Arm) -> RecordingWriter:
+        """Begin a recording; what a predecessor that died at it has left is put aside."""
+        begun = _begun_since(folder, float(order.header.get("asked_s", math.inf)))
+        if begun is not None:
+            discard(folder, begun, WritingLock.take(folder))
+        return RecordingWriter.create(folder, self._manifest(order))
+
     def _resume(self, folder: Path) -> RecordingWriter | None:
         """Go on with a recording; None if the dead predecessor had come to its end."""
-        manifest = Manifest.load(folder)
-        if manifest.state != "complete":
+        try:
             return RecordingWriter.resume(folder)
+        except StorageError:
+            manifest = Manifest.load(folder)
+            if manifest.state != "complete":
+                raise
         self._let_go("FINISHED")
         self.report(Finished(self._number, manifest.frames_written, manifest.rows_written))
         return None
@@ -302,3 +315,15 @@ class RecorderWorker(RingWorker):
         self._next = seq
         self.beat(busy=0)
         return len(views) or 1
+
+
+def _begun_since(folder: Path, since_s: float) -> Manifest | None:
+    """Return the manifest of an empty recording that was begun after a monotonic time."""
+    try:
+        manifest = Manifest.load(folder)
+    except StorageError:
+        return None
+    is_empty = manifest.state == "open" and manifest.first_frame is None
+    if is_empty and manifest.clock is not None and manifest.clock.monotonic_ns * 1e-9 >= since_s:
+        return manifest
+    return None

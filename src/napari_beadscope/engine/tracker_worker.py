@@ -6,6 +6,7 @@ Live it takes the newest frame; while tracks are saved it takes every one of its
 from __future__ import annotations
 
 import logging
+import math
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -40,6 +41,7 @@ _POLL_S = 0.001
 _BATCH_ROIS = 512
 _COMPILE_LEASE_S = 300.0
 _QUIET_S = 0.3
+_ORPHAN_WAIT_S = 5.0
 
 
 class TrackerWorker(RingWorker):
@@ -265,10 +267,13 @@ class TrackerWorker(RingWorker):
 
     def _publish(self, rows: np.ndarray, done: int) -> None:
         """Append rows, waiting for the recorder while its claim leaves no room."""
+        give_up_s = math.inf
         while not self._rows.append(rows, done):
             self.beat()
             time.sleep(_POLL_S)
-            if self.is_orphan:
+            if self.is_cut_off:  # nobody restarts a recorder that died too
+                give_up_s = min(give_up_s, time.monotonic() + _ORPHAN_WAIT_S)
+            if time.monotonic() > give_up_s:
                 break
         self._total += len(rows)
         self.beat(rows=self._total, frames=done, tracked=self._tracked, busy=0)

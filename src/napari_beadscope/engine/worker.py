@@ -61,15 +61,25 @@ class Worker:
         self._inbox: queue.SimpleQueue[Order | _Lost] = queue.SimpleQueue()
         self._health = LatestTable.attach(health_spec(config.shared.health), writable=True)
         self._lease_ns = 0
+        self._cut_off = threading.Event()
         self._link = Link(
             dial(config.address, config.secret),
             Order,
             self._inbox.put,
-            lambda: self._inbox.put(_Lost()),
+            self._supervisor_gone,
             "supervisor",
         )
         self._link.send(Hello(config.name, os.getpid(), ""))
         self._link.start()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the supervisor is gone, as soon as that is known, also within a turn."""
+        return self._cut_off.is_set()
+
+    def _supervisor_gone(self) -> None:
+        self._cut_off.set()
+        self._inbox.put(_Lost())
 
     # what subclasses provide
 
