@@ -13,6 +13,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.lifetime import Closing
 from napari_beadscope.core.types import Bead, FrameFormat, FrameStamp, Roi
 from napari_beadscope.devices.replay import FrameSource, open_frames
 from napari_beadscope.storage import Recording, open_recording
@@ -75,7 +76,7 @@ class Footage(Protocol):
     ) -> None: ...
 
 
-class _Frames:
+class _Frames(Closing):
     """A file, a folder of images, or the video of a recording."""
 
     nm_per_px: float | None = None
@@ -118,17 +119,6 @@ class _Frames:
 
     def close(self) -> None:
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Recorded(_Frames):

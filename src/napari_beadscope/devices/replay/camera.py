@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.lifetime import Opening
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.devices.camera import (
     EndOfStream,
@@ -49,7 +49,7 @@ class ReplayOptions(BaseModel):
     start: int = Field(0, ge=0, description="first frame to play, counted from 0")
 
 
-class ReplayCamera:
+class ReplayCamera(Opening):
     """Plays the frames of a file or folder.
 
     Nothing is lost: a late reader delays what follows. Frame numbers count what was played from
@@ -172,18 +172,6 @@ class ReplayCamera:
         """Change the pace from the next frame on; 0 is full speed."""
         self._fps = float(find_property(self, name).check(value))
         self._due_ns = min(self._due_ns, time.monotonic_ns())
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _replay_options(options: ReplayOptions | dict[str, Any] | None) -> ReplayOptions:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.lifetime import Closing
 from napari_beadscope.core.types import FrameFormat
 from napari_beadscope.devices.camera import check_target
-from napari_beadscope.devices.replay.source import ClosingSource, check_dtype, to_grey
+from napari_beadscope.devices.replay.source import check_dtype, to_grey
 
 #: Pillow's modes whose pixels are taken as they are; 1-bit and palette images are converted.
 _PLAIN = frozenset({"L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"})
@@ -47,7 +48,7 @@ def _plain(image: object) -> object:
     return image
 
 
-class ImageFrames(ClosingSource):
+class ImageFrames(Closing):
     """The images of a folder, or one image, as frames.
 
     The size is that of the first; an image of another size is found when it is read, except

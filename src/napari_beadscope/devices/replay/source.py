@@ -65,24 +65,6 @@ class FrameSource(Protocol):
     ) -> None: ...
 
 
-class ClosingSource:
-    """The `with` of a source, for those that have a `close`."""
-
-    def close(self) -> None:
-        """Close the files."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
 def natural_key(name: str) -> list[tuple[int, int | str]]:
     """Return a sort key under which ``img_2`` comes before ``img_10``.
 

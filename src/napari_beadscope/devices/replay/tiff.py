@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.lifetime import Closing
 from napari_beadscope.core.types import FrameFormat
 from napari_beadscope.devices.camera import check_target
-from napari_beadscope.devices.replay.source import ClosingSource, check_dtype, to_grey
+from napari_beadscope.devices.replay.source import check_dtype, to_grey
 
 #: Axes that are read one after the other as time: time, focus, sequence, repeat.
 _IN_TURN = "TZIQRV"
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0}
 
 
-class TiffFrames(ClosingSource):
+class TiffFrames(Closing):
     """The frames of one TIFF, or of the OME-TIFF it belongs to.
 
     Parameters
@@ -174,7 +175,7 @@ def _rate(file: Any) -> float | None:
     return None
 
 
-class TiffFolder(ClosingSource):
+class TiffFolder(Closing):
     """The frames of all TIFFs of a folder, one file after the other.
 
     Parameters

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.lifetime import Closing
 from napari_beadscope.core.types import FrameFormat
 from napari_beadscope.devices.camera import check_target
-from napari_beadscope.devices.replay.source import ClosingSource, to_grey
+from napari_beadscope.devices.replay.source import to_grey
 
 
-class VideoFrames(ClosingSource):
+class VideoFrames(Closing):
     """The frames of the first video stream of a file.
 
     Opening reads through the file once without decoding, to count frames and note their times.

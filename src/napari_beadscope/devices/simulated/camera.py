@@ -9,19 +9,19 @@ because frame k is a pure function. Must not know how they are rendered.
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from napari_beadscope.core.errors import DeviceError
+from napari_beadscope.core.lifetime import Opening
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.devices.camera import MotorReadout, Property, check_target, find_property
 from napari_beadscope.devices.simulated.microscope import SimulatedMicroscope
 from napari_beadscope.devices.simulated.options import SimulatedOptions, simulated_options
 
 
-class SimulatedCamera:
+class SimulatedCamera(Opening):
     """A camera over a `SimulatedMicroscope`.
 
     Frame numbers start at 0 when the camera is opened and go on after `stop` and `start`. A
@@ -163,18 +163,6 @@ class SimulatedCamera:
         self._options = self._options.changed(**{name: checked})
         if self._microscope is not None:
             self._microscope = self._microscope.with_options(**{name: checked})
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_simulated(

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.lifetime import Opening
 
 
 class MotorOptions(BaseModel):
@@ -32,7 +32,7 @@ class MotorOptions(BaseModel):
     start: float = Field(0.0, description="position when opened, unit")
 
 
-class SimulatedMotor:
+class SimulatedMotor(Opening):
     """One axis that travels at constant speed.
 
     Parameters
@@ -101,18 +101,6 @@ class SimulatedMotor:
     def stop(self) -> None:
         """Halt where it is."""
         self._from = self._target = self.position()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _motor(

@@ -1,0 +1,36 @@
+"""The `with` of things that open and close."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+
+class Closing:
+    """A context manager that closes on leaving."""
+
+    def close(self) -> None:
+        """Let go of everything; twice is fine. Here there is nothing to let go of."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Opening(Closing):
+    """A context manager that opens on entering too; a subclass provides `open`."""
+
+    def open(self) -> None:
+        """Get ready; twice is fine."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
