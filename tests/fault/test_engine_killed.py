@@ -33,6 +33,7 @@ from napari_beadscope.testing.audit import audit, numbers_in
 from napari_beadscope.testing.engines import EngineTree, worker_pid
 
 KILLS = int(os.environ.get("BEADSCOPE_KILLS", "5"))
+FEW = max(2, KILLS // 2)
 MODES = ["track+full", "track+rois"]
 OPTIONS = {"height_px": 192, "width_px": 256, "beads": 4, "fps": 200, "seed": 3}
 SETTINGS = {
@@ -161,7 +162,7 @@ def test_a_worker_dies_while_recording(engine: Engine, name: str, tmp_path: Path
     "names", [("recorder", "tracker-0"), ("camera", "recorder"), tuple(WORKERS)]
 )
 def test_several_die_at_once(engine: Engine, names: tuple[str, ...], tmp_path: Path) -> None:
-    for n in range(KILLS):
+    for n in range(FEW):
         pids = [worker_pid(engine.scope, name) for name in names]
         folder = engine.scope.start_recording(tmp_path / str(n), MODES[n % 2], frames=240)
         lull((names, n), 1.0)
@@ -178,7 +179,7 @@ def test_several_die_at_once(engine: Engine, names: tuple[str, ...], tmp_path: P
 def test_a_worker_dies_as_recording_begins(engine: Engine, name: str, tmp_path: Path) -> None:
     """The recording begins nevertheless, and what is announced is true."""
     scope = engine.scope
-    for n in range(KILLS):
+    for n in range(FEW):
         pid = worker_pid(scope, name)
         timer = threading.Timer(random.Random(n).uniform(0, 0.05), kill, [pid])
         timer.start()
@@ -197,7 +198,7 @@ def test_a_worker_dies_as_recording_begins(engine: Engine, name: str, tmp_path: 
 @pytest.mark.parametrize("name", ["recorder", "tracker-0", "camera"])
 def test_a_worker_dies_as_recording_ends(engine: Engine, name: str, tmp_path: Path) -> None:
     scope = engine.scope
-    for n in range(KILLS):
+    for n in range(FEW):
         pid = worker_pid(scope, name)
         scope.start_recording(tmp_path / str(n), MODES[n % 2])
         lull((name, n), 0.4)
@@ -213,7 +214,7 @@ def test_a_worker_dies_as_recording_ends(engine: Engine, name: str, tmp_path: Pa
 @pytest.mark.parametrize("mode", MODES)
 def test_the_supervisor_dies(start: Callable[..., Engine], mode: str, tmp_path: Path) -> None:
     """The workers finish what is in the rings and the files, then all is gone; a new one starts."""
-    for n in range(max(2, KILLS // 2)):
+    for n in range(FEW):
         engine = start()
         folder = engine.scope.start_recording(tmp_path / str(n), mode)
         lull(n, 1.0)
