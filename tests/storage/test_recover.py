@@ -12,8 +12,8 @@ import pytest
 import tifffile
 
 from napari_beadscope.core.errors import StorageError
-from napari_beadscope.core.types import AcquisitionMode
-from napari_beadscope.storage import RecordingWriter, open_recording
+from napari_beadscope.core.types import AcquisitionMode, Bead, FrameFormat, FrameStamp, Roi
+from napari_beadscope.storage import Manifest, RecordingWriter, open_recording
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.recover import recover
 
@@ -229,3 +229,49 @@ def test_a_recording_with_no_frame_yet_is_recovered_too(
         assert (report.frames_saved, report.rows_saved) == (0, 0)
         assert "no frame was saved" in report.sentence
         assert open_recording(tmp_path / mode).manifest.state == "recovered"
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 500])
+def test_a_power_cut_that_emptied_the_index_takes_no_pixel(crashed: Make, left: bytes) -> None:
+    folder, frames = crashed()
+    (folder / "frames.csv").write_bytes(left)
+    report = recover(folder)
+    assert "frames.csv is empty" in report.sentence
+    parts = [tifffile.imread(path) for path in sorted(folder.glob("video_*"))]
+    np.testing.assert_array_equal(np.concatenate(parts), frames)
+    recover(folder)
+    assert len(list(folder.glob("video_*"))) == 3
+
+
+@pytest.mark.parametrize("mode", ["full", "rois"])
+def test_pages_of_more_lines_than_a_kill_can_cost_are_kept(tmp_path: Path, mode: str) -> None:
+    beads = [Bead(1, Roi(0, 0, 32))]
+    manifest = Manifest.new(mode=mode, format=FrameFormat(32, 32, "uint8"), beads=beads)
+    writer = RecordingWriter.create(tmp_path, manifest, video_bytes=4096 + 400 * 1280)
+    frames = np.repeat(np.arange(600) % 251, 1024).astype(np.uint8).reshape(600, 32, 32)
+    writer.write_frames(frames, [FrameStamp(k, k) for k in range(600)])
+    writer.close()
+    lines = (tmp_path / "frames.csv").read_bytes().splitlines(keepends=True)
+    (tmp_path / "frames.csv").write_bytes(b"".join(lines[:101]))
+    report = recover(tmp_path)
+    assert report.frames_saved == 100
+    assert "frames.csv ends 500 pages before the movies do" in report.sentence
+    parts = [tifffile.imread(path) for path in sorted(tmp_path.glob("*.ome.tif"))]
+    np.testing.assert_array_equal(np.concatenate(parts), frames)
+
+
+def test_a_copy_beside_the_movies_is_left_alone(crashed: Make) -> None:
+    folder, _ = crashed()
+    copy = folder / "video_0000_backup.ome.tif"
+    copy.write_bytes((folder / "video_0000.ome.tif").read_bytes())
+    before = copy.read_bytes()
+    recover(folder)
+    assert copy.read_bytes() == before
+
+
+def test_a_number_beyond_all_measure_damages_its_line_only(crashed: Make) -> None:
+    folder, frames = crashed()
+    with open(folder / "frames.csv", "ab") as file:
+        file.write(b"9" * 40 + b",0.1,video_0002.ome.tif,2\n")
+    assert "1 lines of frames.csv are damaged" in recover(folder).sentence
+    np.testing.assert_array_equal(open_recording(folder).frames, frames)

@@ -80,6 +80,8 @@ def read_index(folder: Path) -> tuple[np.ndarray, str]:
     if not path.exists():
         return np.empty(0, FRAMES), f"{FRAMES_NAME} is missing"
     damaged = 0
+    if not tables.whole_lines_end(path):  # its header is written before the first pixel
+        return np.empty(0, FRAMES), f"{FRAMES_NAME} is empty"
     try:
         rows = tables.read_table(path, FRAMES)
     except StorageError:
@@ -98,8 +100,8 @@ def _readable_rows(path: Path) -> tuple[np.ndarray, int]:
     for line in lines[1:] if lines[:1] == [tables.header(FRAMES).encode().strip()] else lines:
         try:
             frame, time_s, name, page = line.decode("ascii").split(",")
-            rows.append((int(frame), float(time_s), name, int(page)))
-        except ValueError:
+            rows.append(np.array((int(frame), float(time_s), name, int(page)), FRAMES))
+        except (ValueError, OverflowError):
             damaged += 1
     return np.array(rows, FRAMES), damaged
 

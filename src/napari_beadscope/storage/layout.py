@@ -5,6 +5,7 @@ Knows nothing of what is in them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from napari_beadscope.storage.manifest import BeadRecord, Manifest
 from napari_beadscope.storage.tiff import DATA_START, MovieSpec
 
 LOCK_NAME = ".writing.lock"
+_VIDEO = re.compile(r"video_\d{4,}\.ome\.tif", re.ASCII)
 
 
 def video_name(number: int) -> str:
@@ -25,8 +27,9 @@ def bead_name(bead: int) -> str:
 
 
 def video_files(folder: Path) -> list[Path]:
-    """Return the video files in `folder`, in order."""
-    return sorted(folder.glob("video_*.ome.tif"), key=lambda path: (len(path.name), path.name))
+    """Return the video files in `folder`, in order; a user's copy of one is none."""
+    found = (path for path in folder.glob("video_*.ome.tif") if _VIDEO.fullmatch(path.name))
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def video_spec(manifest: Manifest) -> MovieSpec:
@@ -58,10 +61,12 @@ def pages_per_file(manifest: Manifest) -> int:
 
 
 def movie_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, MovieSpec]]:
-    """Yield every movie file that exists, with its format."""
-    for path in video_files(folder):
-        yield path, video_spec(manifest)
-    for bead in manifest.beads:
-        path = folder / bead_name(bead.bead)
-        if path.exists():
-            yield path, bead_spec(manifest, bead)
+    """Yield every movie file of the recording that exists, with its format."""
+    if manifest.mode.video:
+        for path in video_files(folder):
+            yield path, video_spec(manifest)
+    elif manifest.mode.rois:
+        for bead in manifest.beads:
+            path = folder / bead_name(bead.bead)
+            if path.exists():
+                yield path, bead_spec(manifest, bead)

@@ -17,7 +17,7 @@ from napari_beadscope.core.errors import StorageError
 from napari_beadscope.storage import tables
 from napari_beadscope.storage.confirm import pages_of, pages_present, read_index
 from napari_beadscope.storage.gaps import Ledger, runs
-from napari_beadscope.storage.layout import LOCK_NAME, bead_name, bead_spec, movie_files, video_spec
+from napari_beadscope.storage.layout import LOCK_NAME, movie_files, pages_per_file
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.manifest import (
     MANIFEST_NAME,
@@ -29,12 +29,13 @@ from napari_beadscope.storage.manifest import (
 from napari_beadscope.storage.pixels import file_record
 from napari_beadscope.storage.space import Reserve, write_failure
 from napari_beadscope.storage.tables import FRAMES, FRAMES_NAME, PROFILES_NAME, TRACKS_NAME
-from napari_beadscope.storage.tiff import MovieSpec, finish_movie, pages_on_disk
+from napari_beadscope.storage.tiff import MovieSpec, finish_movie
 
 _log = logging.getLogger(__name__)
 _CUT = "lost: the file was cut short"
 _NO_LINE = "lost: its line in frames.csv was damaged"
 _INTERRUPTED = "lost: the recording was interrupted"
+_BATCH_FRAMES, _BATCH_BYTES = 256, 32 << 20  # what a killed writer leaves without lines, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,9 @@ def _repair(folder: Path, manifest: Manifest) -> RecoveryReport:
     for first, last in runs(index["frame"][~present]):
         ledger.note_gap(first, last, _CUT)
     unconfirmed = _unconfirmed_pages(folder, manifest, index)
+    if not problem and unconfirmed > _batch(manifest):  # a power cut took lines, but not pixels
+        problem = f"{FRAMES_NAME} ends {unconfirmed} pages before the movies do"
+        repaired.append(problem)
     index = index[present]
     _rewrite_index(folder, index, bool(problem) or not present.all())
     manifest.files = list(_finish_movies(folder, manifest, index, problem, repaired))
@@ -142,19 +146,28 @@ def _noted(records: Iterable[RangeRecord], first: int, last: int) -> bool:
 
 
 def _unconfirmed_pages(folder: Path, manifest: Manifest, index: np.ndarray) -> int:
-    """Return how many whole pages were on disk without a line in frames.csv."""
-    if manifest.state != "open":
-        return 0
-    if manifest.mode.video:
-        files = [path for path, _ in movie_files(folder, manifest)][-1:]
-        known = int((index["file"] == files[0].name).sum()) if files else 0
-        spec = video_spec(manifest)
-    elif manifest.mode.rois:
-        files = [folder / bead_name(manifest.beads[0].bead)]
-        known, spec = len(index), bead_spec(manifest, manifest.beads[0])
-    else:
-        return 0
-    return max(0, pages_on_disk(files[0], spec) - known) if files else 0
+    """Return how many whole pages are on disk without a line in frames.csv."""
+    count = 0
+    for path, spec in movie_files(folder, manifest):
+        known = _lines_of(path, manifest, index)
+        if path.stat().st_size > spec.file_bytes(known):  # else what follows may be its IFDs
+            count = max(0, _whole_pages(path, spec, manifest) - known) + (
+                count if manifest.mode.video else 0
+            )
+    return count
+
+
+def _lines_of(path: Path, manifest: Manifest, index: np.ndarray) -> int:
+    return int((index["file"] == path.name).sum()) if manifest.mode.video else len(index)
+
+
+def _whole_pages(path: Path, spec: MovieSpec, manifest: Manifest) -> int:
+    pages = pages_of(path, spec, manifest)
+    return min(pages, pages_per_file(manifest)) if manifest.mode.video else pages
+
+
+def _batch(manifest: Manifest) -> int:
+    return max(1, min(_BATCH_FRAMES, _BATCH_BYTES // manifest.frame_format.nbytes))
 
 
 def _rewrite_index(folder: Path, index: np.ndarray, damaged: bool) -> None:
@@ -175,9 +188,9 @@ def _finish_movies(
 ) -> Iterable[FileRecord]:
     kind = "video" if manifest.mode.video else "roi"
     movies = list(movie_files(folder, manifest))
-    on_disk = {path.name: pages_of(path, spec, manifest) for path, spec in movies}
+    on_disk = {path.name: _whole_pages(path, spec, manifest) for path, spec in movies}
     for path, spec in movies:
-        known = int((index["file"] == path.name).sum()) if kind == "video" else len(index)
+        known = _lines_of(path, manifest, index)
         # Of pages whose line is damaged nothing is known, but they may be all there is: keep them.
         pages = on_disk[path.name] if problem else min(known, on_disk[path.name])
         if not pages:
