@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_beadscope.core.settings import Settings, describe
+
 REPO = Path(__file__).parents[1]
 PAGES = sorted([*REPO.glob("*.md"), *REPO.glob("docs/**/*.md")])
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -50,3 +52,10 @@ def test_every_page_is_reached_from_the_index() -> None:
         queue += [page.parent / link.partition("#")[0] for link in links if ":" not in link]
     pages = {page.resolve() for page in (REPO / "docs").rglob("*.md")}
     assert sorted(_name(page) for page in pages - seen) == []
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    page = (REPO / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    written = [(cells[0].strip("| `"), cells[1].strip(), cells[2].strip()) for cells in lines]
+    assert written == [(row.name, row.unit, row.range) for row in describe(Settings)]

@@ -49,7 +49,7 @@ def test_every_setting_is_described() -> None:
         ({"tracking.profiles": "maybe"}, ["'tracking.profiles'", "true or false"]),
         ({"engine.ringmb": 3}, ["no setting 'engine.ringmb'", "did you mean 'engine.ring_mb'"]),
         ({"nonsense": 3}, ["no setting 'nonsense'"]),
-        ({"view": 3}, ["no setting 'view'"]),
+        ({"engine": 3}, ["no setting 'engine'"]),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(

@@ -25,14 +25,14 @@ def test_settings_come_back(tmp_path: Path) -> None:
 
 def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
     assert load_settings() == Settings()
-    saved = save_settings(Settings().replace({"view.max_hz": 10}))
+    saved = save_settings(Settings().replace({"engine.status_hz": 20}))
     assert saved == tmp_path / "config" / "settings.yaml"
-    assert load_settings().view.max_hz == 10
+    assert load_settings().engine.status_hz == 20
 
 
 def test_what_is_not_mentioned_has_its_default(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
-    for text in ("", "# nothing\n", "camera:\n", "view:\n  max_hz: 30\n"):
+    for text in ("", "# nothing\n", "camera:\n", "engine:\n  status_hz: 10\n"):
         path.write_text(text)
         assert load_settings(path) == Settings()
 
@@ -40,11 +40,12 @@ def test_what_is_not_mentioned_has_its_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("camera: [1, 2\nview:\n", [" line 2 is not valid YAML"]),
+        ("camera: [1, 2\nengine:\n", [" line 2 is not valid YAML"]),
+        ("camera: {id: 2024-99-99}\n", ["holds a value that is none", "month"]),
         ("- a\n- b\n", ["does not hold settings"]),
         ("5\n", ["does not hold settings"]),
-        ("view:\n  max_hz: 20\n  min_hz: 3\n", [" line 3: there is no setting 'view.min_hz'"]),
-        ("# x\nwiev: {}\n", [" line 2: there is no setting 'wiev': did you mean 'view'?"]),
+        ("engine:\n  status_hz: 20\n  hz: 3\n", [" line 3: there is no setting 'engine.hz'"]),
+        ("# x\negnine: {}\n", [" line 2: there is no setting 'egnine': did you mean 'engine'?"]),
         (
             "view:\n  max_hz: 20\nengine:\n  trackers: -1\n",
             [" line 4: 'engine.trackers' cannot be -1: allowed is 0 to 256 in processes"],

@@ -36,11 +36,13 @@ class CameraSettings(_Section):
     """Which camera, and how it is set up before streaming."""
 
     id: str = _other("simulated", "Camera to open, as listed by `beadscope cameras`")
-    exposure_ms: float = _number(5.0, "ms", 0.001, 60_000.0, "Exposure time of one frame")
+    exposure_ms: float | None = _number(
+        None, "ms", 0.001, 60_000.0, "Exposure time of one frame; none leaves it to the camera"
+    )
     fps: float | None = _number(
         None, "frames/s", 0.001, 100_000.0, "Frame rate asked for; none leaves it to the camera"
     )
-    properties: dict[str, bool | int | float | str] = Field(
+    properties: dict[str, float | str] = Field(
         default_factory=dict,
         description="Further camera properties by name, set when the camera is opened",
         json_schema_extra={"unit": "", "allowed": "name: value pairs the camera knows"},
@@ -51,7 +53,9 @@ class TrackingSettings(_Section):
     """How beads are tracked."""
 
     backend: str = _other("auto", "Tracking backend", "auto, or a name listed by `beadscope info`")
-    roi_size_px: int = _number(64, "px", 8, 256, "Edge of the square ROI around each bead")
+    roi_size_px: int = _number(
+        64, "px", 8, 256, "Edge of the ROI of beads that are listed, not found"
+    )
     nm_per_px: float = _number(100.0, "nm/px", 0.1, 100_000.0, "Size of a pixel in the sample")
     zlut: str = _other("", "Z-LUT file in MagTrack's layout; empty for no z", "path or empty")
     profiles: bool = _other(True, "Carry each bead's radial profile with its track row")
@@ -97,21 +101,7 @@ class EngineSettings(_Section):
         5, "times", 0, 1000, "A worker that dies more often within the window stays down"
     )
     restart_window_s: float = _number(60.0, "s", 1.0, 86_400.0, "Window in which deaths count")
-    live_hz: float = _number(
-        30.0, "Hz", 0.1, 1000.0, "Rate at which state is announced to front ends"
-    )
-
-
-class ViewSettings(_Section):
-    """How the live view is drawn."""
-
-    max_hz: float = _number(30.0, "Hz", 1.0, 60.0, "Live images drawn per second at most")
-    tracks_hz: float = _number(2.0, "Hz", 0.1, 30.0, "Track overlays drawn per second at most")
-    track_points: int = _number(
-        10_000, "points", 0, 1_000_000, "Newest track points shown in the viewer"
-    )
-    show_rois: bool = _other(True, "Draw the ROI boxes")
-    show_tracks: bool = _other(True, "Draw recent tracks")
+    status_hz: float = _number(10.0, "Hz", 0.1, 100.0, "Rate at which front ends get the status")
 
 
 class Settings(_Section):
@@ -132,7 +122,6 @@ class Settings(_Section):
     tracking: TrackingSettings = TrackingSettings()
     recording: RecordingSettings = RecordingSettings()
     engine: EngineSettings = EngineSettings()
-    view: ViewSettings = ViewSettings()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Settings:

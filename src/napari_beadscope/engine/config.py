@@ -41,6 +41,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     min_ring_slots: int = 8
     status_hz: float = 10.0
     health_log_s: float = 60.0
+    profiles: bool = True
     settings: dict[str, Any] = {}
     verbose: bool = False
 

@@ -224,7 +224,7 @@ class AttachedScope:
     def start_recording(
         self,
         folder: str | Path | None = None,
-        mode: str | AcquisitionMode = "track+full",
+        mode: str | AcquisitionMode | None = None,
         *,
         seconds: float = 0.0,
         frames: int = 0,
@@ -238,14 +238,16 @@ class AttachedScope:
         folder : path, optional
             The recording's own folder, or with `name` the folder that gets ``<date>_<name>``;
             default the folder of the settings.
-        mode : str
-            ``track``, ``track+rois``, ``track+full``, ``rois`` or ``full``.
+        mode : str, optional
+            ``track``, ``track+rois``, ``track+full``, ``rois`` or ``full``; default that of the
+            settings.
         seconds, frames : float, int
             Ends by itself after that; 0 for no limit.
         note : str
             Kept in the manifest.
         """
         path = recording_folder(folder, name, self.settings)
+        mode = mode or self.settings.recording.mode
         mode = mode.value if isinstance(mode, AcquisitionMode) else mode
         self._view.forget_recording()
         self._ask(StartRecording(str(path), mode, int(frames), float(seconds), note), timeout_s=60)
@@ -269,7 +271,7 @@ class AttachedScope:
     def record(
         self,
         folder: str | Path | None = None,
-        mode: str | AcquisitionMode = "track+full",
+        mode: str | AcquisitionMode | None = None,
         *,
         seconds: float = 0.0,
         frames: int = 0,

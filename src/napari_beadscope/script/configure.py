@@ -46,6 +46,8 @@ def engine_config(
         limits=limits,
         ring_mb=engine.ring_mb,
         min_ring_slots=engine.min_ring_slots,
+        status_hz=engine.status_hz,
+        profiles=settings.tracking.profiles or settings.recording.profiles,
         settings=settings.to_dict(),
         verbose=verbose,
     )

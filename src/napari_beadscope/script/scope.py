@@ -37,8 +37,9 @@ class Scope(AttachedScope):
 
     Parameters
     ----------
-    camera : str
-        A camera ID such as ``simulated`` or ``replay:movie.tif`` (see ``beadscope cameras``).
+    camera : str, optional
+        A camera ID such as ``simulated`` or ``replay:movie.tif`` (see ``beadscope cameras``);
+        default that of the settings.
     options : mapping, optional
         The camera's own options.
     settings : Settings, mapping or path, optional
@@ -55,13 +56,14 @@ class Scope(AttachedScope):
 
     def __init__(
         self,
-        camera: str = "simulated",
+        camera: str | None = None,
         *,
         options: Mapping[str, Any] | None = None,
         settings: Settings | Mapping[str, Any] | str | Path | None = None,
         verbose: bool = False,
     ) -> None:
-        super().__init__(camera, as_settings(settings))
+        known = as_settings(settings)
+        super().__init__(camera or known.camera.id, known)
         self._options = dict(options or {})
         self._verbose = verbose
         self._process: subprocess.Popen | None = None
@@ -106,7 +108,7 @@ class Scope(AttachedScope):
         try:
             self._connect(info)
             self._view.wait_up(timeout_s)
-            self._ask(SetCalibration(self._calibration_of_settings()))
+            self._apply_settings()
             for name, (motor, options) in self._hardware.items():
                 self._ask(AddMotor(name, motor, options))
         except BaseException:
@@ -184,9 +186,14 @@ class Scope(AttachedScope):
         self._stopped = True
         self._view.close()
 
-    def _calibration_of_settings(self) -> Calibration:
-        tracking = self.settings.tracking
-        return Calibration(tracking.nm_per_px, absolute(tracking.zlut))
+    def _apply_settings(self) -> None:
+        """Bring camera and trackers to what the settings ask for; the rest keeps its default."""
+        camera, tracking = self.settings.camera, self.settings.tracking
+        asked = {"fps": camera.fps, "exposure_ms": camera.exposure_ms, **camera.properties}
+        self.set_camera(**{name: value for name, value in asked.items() if value is not None})
+        self._ask(SetCalibration(Calibration(tracking.nm_per_px, absolute(tracking.zlut))))
+        if tracking.backend != "auto":
+            self.set_backend(tracking.backend)
 
 
 def _wait_for_end(pid: int, timeout_s: float) -> None:
