@@ -118,6 +118,11 @@ def test_beads_that_cannot_be_are_refused(engine, beads, words):
         (SetCalibration(Calibration(float("inf"))), "InputError", "nm per px is inf"),
         (MoveMotor("focus", 1.0), "InputError", "no motor named 'focus'"),
         (AddMotor(" ", "simulated-focus"), "InputError", "needs a name"),
+        (AddMotor("a/b", "simulated-focus"), "InputError", "cannot be a motor's name"),
+        (AddMotor("a\0b", "simulated-focus"), "InputError", "cannot be a motor's name"),
+        (AddMotor("m" * 300, "simulated-focus"), "InputError", "cannot be a motor's name"),
+        (SetBeads((Bead(2**31, Roi(5, 5, 30)),)), "InputError", "cannot be a bead's ID"),
+        (SetBeads((Bead(-1, Roi(5, 5, 30)),)), "InputError", "cannot be a bead's ID"),
         (StopRecording(), "StateError", "nothing is being recorded"),
         (StartRecording("f", "films"), "InputError", "no acquisition mode 'films'"),
         (StartRecording("", "full"), "InputError", "no folder"),
@@ -217,3 +222,9 @@ def test_recording_waits_for_changes_to_be_true(engine):
     engine.ask(SetBeads(ONE_BEAD))
     reply = engine.reply(engine.ask(StartRecording("f", "track")))
     assert "being changed" in reply.what
+
+
+def test_there_are_only_so_many_motors(engine):
+    for k in range(16):
+        engine.ask(AddMotor(f"m{k}", "simulated-focus"))
+    assert "16 motors already" in engine.reply(engine.ask(AddMotor("m16", "simulated-focus"))).what

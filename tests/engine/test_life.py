@@ -14,7 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from napari_beadscope.core.errors import EngineBusyError, EngineError, InputError, StateError
+from napari_beadscope.core.errors import (
+    DeviceError,
+    EngineBusyError,
+    EngineError,
+    InputError,
+    StateError,
+)
 from napari_beadscope.core.messages import Progress, Stopping
 from napari_beadscope.core.types import Bead
 from napari_beadscope.engine import list_engines
@@ -230,3 +236,52 @@ def test_start_and_stop_say_nothing_on_warnings(options: dict) -> None:
         warnings.simplefilter("error")
         with Scope("simulated", options=options, settings=SMALL):
             pass
+
+
+def test_files_of_the_present_folder_do_not_replace_modules(
+    options: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise RuntimeError('a file of the user was imported')")
+    monkeypatch.chdir(tmp_path)
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        assert scope.is_started
+
+
+def test_what_cannot_be_sent_is_refused_and_the_engine_lives(options: dict, tmp_path: Path) -> None:
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        for call in (
+            lambda: scope.add_hardware("focus", "simulated-focus", speed=object()),
+            lambda: scope.start_recording(tmp_path / "a", "full", frames=10**30),
+            lambda: scope.start_recording(tmp_path / "\udcff", "full"),
+        ):
+            with pytest.raises(InputError, match="cannot be sent"):
+                call()
+        assert scope.status().phase == "UP"
+
+
+def test_a_process_that_cannot_be_started_does_not_take_the_engine_along(
+    options: dict, tmp_path: Path
+) -> None:
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        session = scope.engine.engine_id
+        log = runtime_folder() / "log" / f"{session}-motor-focus.log"
+        log.mkdir()  # so that it cannot be opened
+        try:
+            with pytest.raises(DeviceError, match="could not be started"):
+                scope.add_hardware("focus", "simulated-focus")
+        finally:
+            log.rmdir()
+        scope.start_live()
+        assert next(scope.frames(1)).image.shape == (160, 224)
+
+
+def test_a_start_that_fails_leaves_no_segment(
+    options: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = segment_names()
+    monkeypatch.setenv("BEADSCOPE_SEGMENT_DIR", str(tmp_path / ("long" * 40)))
+    with pytest.raises(EngineError, match="could not be started"):
+        Scope("simulated", options=options, settings=SMALL).start()
+    assert segment_names() == []
+    monkeypatch.undo()
+    assert segment_names() == before

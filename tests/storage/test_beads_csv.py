@@ -37,6 +37,7 @@ def test_columns_may_come_in_any_order_with_others(tmp_path: Path) -> None:
         ("", "line 1 lacks the column 'bead': begin the file with the line bead,y_px,x_px"),
         ("bead,x_px\n1,2\n", "line 1 lacks the column 'y_px'"),
         ("bead,y_px,x_px\n", "lists no bead"),
+        ("bead,y_px,x_px\n2147483648,2,3\n", "'2147483648' is not a whole number from 0 to"),
         ("bead,y_px,x_px\n1,2,3\n2,oops,3\n", "line 3, column 'y_px': 'oops' is not a number"),
         ("bead,y_px,x_px\n1,2\n", "line 2, column 'x_px': '' is not a number"),
         ("bead,y_px,x_px\n1,2,nan\n", "line 2, column 'x_px': 'nan' is not a number"),

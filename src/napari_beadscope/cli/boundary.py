@@ -20,6 +20,9 @@ _BUG, _REFUSED = 1, 2
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     verbose = bool({"--verbose", "-v"} & set(arguments))
     as_json = "--json" in arguments
     _set_up_logging(verbose)

@@ -5,12 +5,16 @@ Reads the state and changes nothing.
 
 from __future__ import annotations
 
+import re
+
 from napari_beadscope.core.errors import DeviceError, EngineError, InputError, StateError
 from napari_beadscope.core.messages import StartRecording
 from napari_beadscope.core.session_state import State, WorkerState
-from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration
+from napari_beadscope.core.types import MAX_BEAD, AcquisitionMode, Bead, Calibration
 
 _MIN_ROI_PX = 8
+_MAX_MOTORS = 16  # rows of the table that holds their positions
+_MOTOR_NAME = re.compile(r"[\w.][\w .+-]{0,63}")  # it becomes part of a file's name
 
 
 def check_recording(state: State, command: StartRecording) -> AcquisitionMode:
@@ -43,6 +47,9 @@ def check_beads(state: State, beads: tuple[Bead, ...]) -> None:
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
         raise InputError(f"bead {twice} is given twice", "give each bead an ID of its own")
+    unfit = next((i for i in ids if not 0 <= i <= MAX_BEAD), None)
+    if unfit is not None:
+        raise InputError(f"{unfit} cannot be a bead's ID", f"use whole numbers to {MAX_BEAD}")
     if len({bead.roi.size for bead in beads}) > 1:
         raise InputError("the beads' ROIs differ in size", "use one ROI size for all beads")
     check_stream(state)
@@ -56,6 +63,24 @@ def check_beads(state: State, beads: tuple[Bead, ...]) -> None:
                 f"is not inside the frame of {shape[1]} x {shape[0]} px",
                 "move the bead away from the edge, or choose a smaller ROI",
             )
+
+
+def check_new_motor(state: State, name: str) -> None:
+    """Raise unless a motor can be added under `name`."""
+    if not name.strip():
+        raise InputError("a motor needs a name", "give it one, such as focus")
+    if not _MOTOR_NAME.fullmatch(name):
+        raise InputError(
+            f"{name[:80]!r} cannot be a motor's name", "use up to 64 letters, digits, _, - and +"
+        )
+    before = state.workers.get(f"motor-{name}")
+    if before is not None and before.state is not WorkerState.FAILED:
+        raise InputError(f"there is a motor named {name!r} already", "choose another name")
+    if before is None and len(state.motors) >= _MAX_MOTORS:
+        raise InputError(
+            f"there are {_MAX_MOTORS} motors already, those that failed included",
+            "use one of their names, or restart the engine",
+        )
 
 
 def check_calibration(calibration: Calibration) -> None:

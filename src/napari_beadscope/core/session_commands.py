@@ -50,6 +50,7 @@ from napari_beadscope.core.orders import (
 from napari_beadscope.core.session_checks import (
     check_beads,
     check_calibration,
+    check_new_motor,
     check_not_failed,
     check_not_recording,
     check_ready,
@@ -294,11 +295,7 @@ def _check_motor(turn: Turn, name: str) -> None:
 
 def _add_motor(turn: Turn, asker: Asker, name: str, motor: str, options: dict) -> None:
     worker = f"motor-{name}"
-    if not name.strip():
-        raise InputError("a motor needs a name", "give it one, such as focus")
-    before = turn.state.workers.get(worker)
-    if before is not None and before.state is not WorkerState.FAILED:
-        raise InputError(f"there is a motor named {name!r} already", "choose another name")
+    check_new_motor(turn.state, name)
     pending = Pending(_START, frozenset({worker}), asker, turn.now_s)
     turn.set(
         motors={**turn.state.motors, name: (motor, options)},

@@ -13,6 +13,9 @@ import numpy as np
 #: Radial bins a track row can carry: enough for a 256 px ROI at one bin per pixel.
 MAX_RADIAL_BINS = 128
 
+#: Largest bead ID: rows carry it in 32 bits.
+MAX_BEAD = 2**31 - 1
+
 #: One bead in one frame, as it travels through the track ring.
 TRACK_ROW = np.dtype(
     [

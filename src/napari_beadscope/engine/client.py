@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from napari_beadscope.core.errors import EngineError, named_error
+from napari_beadscope.core.errors import EngineError, InputError, named_error
 from napari_beadscope.core.messages import (
     Command,
     Event,
@@ -94,9 +94,14 @@ class EngineClient:
         name = type(command).__name__
         if self._gone.is_set():
             raise EngineError(f"the engine is gone; {name} was not sent", "start a new one")
-        self._link.send(Request(number, command))
         try:
+            self._link.send(Request(number, command))
             reply = future.result(timeout_s)
+        except (TypeError, OverflowError, UnicodeEncodeError) as error:
+            raise InputError(
+                f"{name} cannot be sent to the engine ({error})",
+                "use ordinary numbers and texts",
+            ) from error
         except FutureTimeout:
             raise EngineError(
                 f"the engine did not answer {name} within {timeout_s:g} s", "look at its log"

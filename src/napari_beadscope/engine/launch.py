@@ -9,7 +9,7 @@ import msgspec
 
 from napari_beadscope.core.errors import EngineError
 from napari_beadscope.engine.config import EngineConfig
-from napari_beadscope.engine.places import EngineInfo, log_folder
+from napari_beadscope.engine.places import EngineInfo, log_folder, remove_leftovers
 from napari_beadscope.engine.processes import background_flags, python_command
 
 
@@ -47,12 +47,14 @@ def launch(config: EngineConfig, timeout_s: float = 30.0) -> tuple[subprocess.Po
     except BaseException:  # an interrupt: nobody would know of this engine
         process.kill()
         process.wait()
+        remove_leftovers()
         raise
     finally:
         watch.cancel()
     if not line:
         process.kill()
         process.wait()
+        remove_leftovers()
         said = log.read_bytes()[start:].decode(errors="replace").strip()
         last = said.splitlines()[-1] if said else f"it said nothing for {timeout_s:.0f} s"
         raise EngineError(f"the engine could not be started ({last})", f"see {log}")

@@ -18,8 +18,11 @@ _WORDS_BYTES = 8_000
 
 
 def python_command(module: str) -> list[str]:
-    """Return the command that runs a module of this package in a fresh interpreter."""
-    return [sys.executable, "-m", module]
+    """Return the command that runs a module of this package in a fresh interpreter.
+
+    ``-P``: a user's `queue.py` in the present folder must not take the place of Python's.
+    """
+    return [sys.executable, "-P", "-m", module]
 
 
 def background_flags() -> dict:

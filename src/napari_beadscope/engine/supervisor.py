@@ -14,6 +14,7 @@ import secrets
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -94,7 +95,8 @@ class Supervisor:
         self._properties: dict[str, Any] = {}
         self._make_shared()
         self._callers = Callers(socket_address(self.session), self._secret, self._inbox)
-        self._state, effects = session.start(config.camera_id, config.limits, time.monotonic())
+        state, effects = session.start(config.camera_id, config.limits, time.monotonic())
+        self._state = replace(state, profiles=config.profiles)
         self._board = StatusBoard(self._health, self._tracks)
         self._alive = True
         for effect in effects:
@@ -170,7 +172,8 @@ class Supervisor:
             case Spawn(name):
                 self._spawn(name)
             case Kill(name):
-                self._processes[name].kill()
+                if name in self._processes:
+                    self._processes[name].kill()
             case Tell(name, Arm() as order) if name == "recorder":
                 header = {**order.header, "properties": self._properties}
                 self._callers.tell(name, msgspec.structs.replace(order, header=header))
@@ -194,22 +197,24 @@ class Supervisor:
     def _spawn(self, name: str) -> None:
         row = self._rows.setdefault(name, len(self._rows))
         motor, options = self._state_motor(name)
-        self._processes[name] = WorkerProcess(
-            WorkerConfig(
-                name,
-                row,
-                self.session,
-                socket_address(self.session),
-                self._secret,
-                self._shared,
-                self.config,
-                self._motor_names(),
-                motor,
-                options,
-            ),
-            log_folder() / f"{self.session}-{name}.log",
-            on_end=self._ended,
+        config = WorkerConfig(
+            name,
+            row,
+            self.session,
+            socket_address(self.session),
+            self._secret,
+            self._shared,
+            self.config,
+            self._motor_names(),
+            motor,
+            options,
         )
+        log = log_folder() / f"{self.session}-{name}.log"
+        try:
+            self._processes[name] = WorkerProcess(config, log, on_end=self._ended)
+        except OSError as error:  # no more files, processes or memory: a reason to try again
+            _LOG.error("the %s process cannot be started: %s", name, error)
+            self._inbox.put(Gone(name, f"it could not be started: {error}"))
 
     def _state_motor(self, name: str) -> tuple[str, dict]:
         if not name.startswith("motor-"):

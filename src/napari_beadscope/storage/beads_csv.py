@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_beadscope.core.errors import InputError, StorageError
-from napari_beadscope.core.types import Bead, Roi
+from napari_beadscope.core.types import MAX_BEAD, Bead, Roi
 from napari_beadscope.storage.manifest import write_atomic
 
 _COLUMNS = ("bead", "y_px", "x_px")
@@ -74,8 +74,10 @@ def _point(path: Path, line: int, row: Sequence[str], at: Sequence[int]) -> Bead
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or (name == "bead" and (value < 0 or value != int(value))):
-            wanted = "a whole number from 0" if name == "bead" else "a number"
+        if not math.isfinite(value) or (
+            name == "bead" and not (0 <= value <= MAX_BEAD and value == int(value))
+        ):
+            wanted = f"a whole number from 0 to {MAX_BEAD}" if name == "bead" else "a number"
             raise InputError(
                 f"{path} line {line}, column '{name}': '{text}' is not {wanted}", "correct it"
             )

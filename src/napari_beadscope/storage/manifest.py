@@ -264,6 +264,10 @@ def _read_yaml(folder: Path, path: Path) -> dict[str, Any]:
         raise StorageError(
             f"{path} is not valid YAML{where}", "restore the file from a backup"
         ) from None
+    except (ValueError, RecursionError) as error:  # no such date, a number without end, ...
+        raise StorageError(
+            f"{path} holds a value that is none ({error})", "restore the file from a backup"
+        ) from None
     if not isinstance(data, dict) or "schema_version" not in data:
         raise StorageError(
             f"{path} is not the manifest of a recording", "give the folder of a recording"

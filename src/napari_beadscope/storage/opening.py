@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_beadscope.core.errors import InputError, StorageError
+from napari_beadscope.core.types import MAX_BEAD
 from napari_beadscope.storage import tables
 from napari_beadscope.storage.layout import LOCK_NAME, bead_name
 from napari_beadscope.storage.lock import WritingLock
@@ -67,6 +68,10 @@ def check_beads(manifest: Manifest) -> None:
     if len(set(numbers)) < len(numbers):
         raise InputError("two beads have the same number", "give each bead a number of its own")
     for bead in manifest.bead_list:
+        if not 0 <= bead.bead <= MAX_BEAD:
+            raise InputError(
+                f"{bead.bead} cannot be a bead's number", f"use whole numbers to {MAX_BEAD}"
+            )
         roi = bead.roi
         if not roi.inside(shape):
             raise InputError(

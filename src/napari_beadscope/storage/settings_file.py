@@ -64,6 +64,10 @@ def load_settings(path: str | Path | None = None) -> Settings:
         raise SettingsError(
             f"{file}{line} is not valid YAML ({problem})", "correct it, or remove the file"
         ) from None
+    except (ValueError, RecursionError) as error:  # no such date, a number without end, ...
+        raise SettingsError(
+            f"{file} holds a value that is none ({error})", "correct it, or remove the file"
+        ) from None
     if data is None:
         return Settings()
     if not isinstance(data, dict):

@@ -30,7 +30,10 @@ def check_space(folder: Path, needed: int, keep_free: int) -> None:
     StorageError
         Says how much is left and what to do.
     """
-    free = free_bytes(folder)
+    try:
+        free = free_bytes(folder)
+    except OSError as error:  # somebody has removed or renamed it
+        raise write_failure(folder, error) from error
     if free - needed < keep_free:
         raise StorageError(
             f"the disk of {folder} is nearly full: {free / 1e9:.2f} GB left, "
