@@ -126,6 +126,7 @@ def test_beads_that_cannot_be_are_refused(engine, beads, words):
         (StopRecording(), "StateError", "nothing is being recorded"),
         (StartRecording("f", "films"), "InputError", "no acquisition mode 'films'"),
         (StartRecording("", "full"), "InputError", "no folder"),
+        (StartRecording("a\0b", "full"), "InputError", "cannot be a folder"),
         (StartRecording("f", "full", -1), "InputError", "must not be negative"),
         (StartRecording("f", "full", 0, -0.5), "InputError", "must not be negative"),
         (StartRecording("f", "full", 0, float("nan")), "InputError", "must not be negative"),

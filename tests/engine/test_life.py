@@ -253,6 +253,9 @@ def test_what_cannot_be_sent_is_refused_and_the_engine_lives(options: dict, tmp_
             lambda: scope.add_hardware("focus", "simulated-focus", speed=object()),
             lambda: scope.start_recording(tmp_path / "a", "full", frames=10**30),
             lambda: scope.start_recording(tmp_path / "\udcff", "full"),
+            lambda: scope.start_recording(tmp_path / "a", "full", note="x" * 2**24),
+            lambda: scope.set_camera(gain=None),  # type: ignore[arg-type]
+            lambda: scope.set_beads([1, 2]),  # type: ignore[list-item]
         ):
             with pytest.raises(InputError, match="cannot be sent"):
                 call()

@@ -27,6 +27,8 @@ def check_recording(state: State, command: StartRecording) -> AcquisitionMode:
     check_stream(state)
     if not command.folder:
         raise InputError("no folder is given to record into", "name a new or empty one")
+    if "\0" in command.folder:
+        raise InputError(f"{command.folder!r} cannot be a folder", "leave the null byte out")
     if (mode.tracks or mode.rois) and not state.beads:
         raise StateError(f"mode {mode.value} needs beads, and there are none", "find or add beads")
     if command.frames < 0 or not command.seconds >= 0:

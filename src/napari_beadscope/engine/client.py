@@ -23,7 +23,7 @@ from napari_beadscope.core.messages import (
     ToFrontEnd,
     Welcome,
 )
-from napari_beadscope.engine.link import Link, dial
+from napari_beadscope.engine.link import MAX_MESSAGE, Link, dial
 from napari_beadscope.engine.places import EngineInfo
 
 _LOG = logging.getLogger(__name__)
@@ -95,9 +95,15 @@ class EngineClient:
         if self._gone.is_set():
             raise EngineError(f"the engine is gone; {name} was not sent", "start a new one")
         try:
-            self._link.send(Request(number, command))
+            request = Request(number, command)
+            # The engine would hang up on what is no command, and this front end be cut off.
+            data = msgspec.msgpack.encode(request)
+            if len(data) > MAX_MESSAGE:
+                raise OverflowError(f"it has {len(data)} bytes")
+            msgspec.msgpack.decode(data, type=Request)
+            self._link.send(request)
             reply = future.result(timeout_s)
-        except (TypeError, OverflowError, UnicodeEncodeError) as error:
+        except (TypeError, OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
             raise InputError(
                 f"{name} cannot be sent to the engine ({error})",
                 "use ordinary numbers and texts",

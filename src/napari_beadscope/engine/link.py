@@ -28,7 +28,7 @@ from napari_beadscope.core.errors import EngineError
 _LOG = logging.getLogger(__name__)
 _OUTBOX = 2_000
 _LAST_WORDS_S = 1.0
-_MAX_MESSAGE = 16 * 2**20
+MAX_MESSAGE = 16 * 2**20
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -101,7 +101,7 @@ class Link:
     def _read(self) -> None:
         try:
             while True:
-                self._on_message(self._decoder.decode(self._connection.recv_bytes(_MAX_MESSAGE)))
+                self._on_message(self._decoder.decode(self._connection.recv_bytes(MAX_MESSAGE)))
         except (EOFError, OSError):
             _LOG.debug("%s has closed", self.name)
         except msgspec.MsgspecError as error:
