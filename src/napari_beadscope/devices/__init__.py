@@ -5,7 +5,14 @@ Owns what talks to hardware or stands in for it. Must not know rings, engines or
 
 from __future__ import annotations
 
-from napari_beadscope.devices.camera import Camera, EndOfStream, Motor, MotorReadout, Property
+from napari_beadscope.devices.camera import (
+    Camera,
+    EndOfStream,
+    Motor,
+    MotorReadout,
+    Property,
+    Resumable,
+)
 from napari_beadscope.devices.registry import (
     CameraInfo,
     list_cameras,
@@ -20,6 +27,7 @@ __all__ = [
     "Motor",
     "MotorReadout",
     "Property",
+    "Resumable",
     "list_cameras",
     "open_camera",
     "open_motor",

@@ -163,6 +163,14 @@ class Camera(Protocol):
 
 
 @runtime_checkable
+class Resumable(Protocol):
+    """What a camera that can wait has besides: it can go on where another one was."""
+
+    def resume_after(self, stamp: FrameStamp) -> None:
+        """Continue with the frame after `stamp`."""
+
+
+@runtime_checkable
 class Motor(Protocol):
     """One axis that moves; a context manager that opens and closes it.
 

@@ -21,7 +21,7 @@ from napari_beadscope.core.orders import (
     StreamEnded,
 )
 from napari_beadscope.core.types import FrameStamp
-from napari_beadscope.devices import Camera, EndOfStream, open_camera
+from napari_beadscope.devices import Camera, EndOfStream, Resumable, open_camera
 from napari_beadscope.engine.config import WorkerConfig, motor_spec
 from napari_beadscope.engine.places import camera_claim
 from napari_beadscope.engine.worker import RingWorker
@@ -79,19 +79,10 @@ class CameraWorker(RingWorker):
             self._ring.close()
         self._ring = FrameWriter.attach(FrameRingSpec(stream.ring, stream.format, stream.slots))
         self._scratch = np.empty(stream.format.shape, stream.format.dtype)
-        if self.camera.can_wait and self._ring.seen is not None:
+        seen = self._ring.seen
+        if seen is not None and isinstance(self.camera, Resumable):
+            self.camera.resume_after(seen)
             self._base = 0
-            self._skip_to(self._ring.seen.frame + 1)
-
-    def _skip_to(self, frame: int) -> None:
-        """Let a source that can wait go on at `frame` of its own numbering."""
-        assert self._scratch is not None
-        self.camera.start()
-        while frame > 0:
-            stamp = self.camera.read_into(self._scratch, _READ_TIMEOUT_S)
-            self.beat()
-            if stamp is not None and stamp.frame >= frame - 1:
-                return
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
@@ -111,6 +102,10 @@ class CameraWorker(RingWorker):
                 self._motor_names = names
             case _:
                 super().obey(order)
+
+    def is_hopeless(self) -> bool:
+        """What cannot be opened, or a source that can be read again and failed, fails again."""
+        return not self.is_started or self.camera.can_wait
 
     def turn(self) -> float:
         """Bring one frame into the ring."""

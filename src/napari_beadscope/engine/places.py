@@ -6,6 +6,7 @@ process ends, tells whether it still holds.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -94,10 +95,12 @@ def remove_leftovers() -> list[str]:
         engine_id = path.stem.removeprefix("engine-")
         if not session_alive(engine_id):
             path.unlink(missing_ok=True)
-    week_ago = time.time() - 7 * 86_400
+    hour_ago, week_ago = time.time() - 3_600, time.time() - 7 * 86_400
     for path in log_folder().glob("*.log"):
-        if path.stat().st_mtime < week_ago:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another engine sweeps at the same time
+            found = path.stat()
+            if found.st_mtime < (week_ago if found.st_size else hour_ago):
+                path.unlink()
     return dead
 
 

@@ -37,6 +37,7 @@ from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackReader, Track
 from napari_beadscope.storage import Manifest, RecordingWriter
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.opening import discard
+from napari_beadscope.tracking.backend import backend_name
 
 _LOG = logging.getLogger(__name__)
 _IDLE_PAUSE_S = 0.05
@@ -203,7 +204,7 @@ class RecorderWorker(RingWorker):
             fps=self.stream.fps,
             camera_id=self.config.engine.camera_id,
             camera_properties=header.get("properties", {}),
-            backend=task.backend,
+            backend=backend_name(task.backend) if task.mode.tracks else "",
             settings=settings,
             name=Path(task.folder).name,
             profiles=task.mode.tracks and bool(recording.get("profiles", False)),

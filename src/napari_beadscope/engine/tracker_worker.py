@@ -41,6 +41,8 @@ _POLL_S = 0.001
 _BATCH_ROIS = 512
 _COMPILE_LEASE_S = 300.0
 _QUIET_S = 0.3
+_STREAMING_S = 1.0
+_GPU_LEASE_S = 30.0
 _ORPHAN_WAIT_S = 5.0
 
 
@@ -242,12 +244,8 @@ class TrackerWorker(RingWorker):
 
     def _track_newest(self, ring: FrameReader) -> float:
         seq = self._mine(ring.head - self._count) if ring.head >= self._count else -1
-        streaming = (
-            ring.head > 0
-            and time.monotonic_ns() - (ring.seen.time_ns if ring.seen else 0) < 1_000_000_000
-        )
         if seq < self._next or not self._task.beads:
-            return _POLL_S * 2 if streaming and self._task.beads else _IDLE_PAUSE_S
+            return self._pause(ring.head)
         found = ring.view(seq)
         if found is not None:
             crops = self._crops(found[0])
@@ -255,6 +253,13 @@ class TrackerWorker(RingWorker):
                 self._publish(self._track([(seq, found[1], crops)]), seq + 1)
         self._next = seq + self._count
         return 0.0
+
+    def _pause(self, head: int) -> float:
+        """Return how long to sleep while there is nothing new: little while frames come."""
+        if head != self._quiet[0]:
+            self._quiet = (head, time.monotonic())
+        is_streaming = time.monotonic() - self._quiet[1] < _STREAMING_S
+        return 2 * _POLL_S if is_streaming and self._task.beads else _IDLE_PAUSE_S
 
     def _track_batch(
         self, ring: FrameReader, batch: list[tuple[int, FrameStamp, np.ndarray]]
@@ -285,7 +290,8 @@ class TrackerWorker(RingWorker):
             return np.zeros(0, TRACK_ROW)
         assert self._backend is not None
         self._tracked += len(batch)
-        self.beat(busy=1)
+        # Others may hold a GPU for as long as their batch takes.
+        self.beat(0.0 if self._backend.device == "cpu" else _GPU_LEASE_S, busy=1)
         stack = np.concatenate([crops for _, _, crops in batch])
         lock = nullcontext() if self._backend.device == "cpu" else gpu_lock(self._backend.device)
         with lock:

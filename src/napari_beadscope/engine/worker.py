@@ -172,7 +172,11 @@ class Worker:
                 unlink_session(self.config.session)
                 remove_info(self.config.session)
 
-    def last_words(self, error: Exception, *, started: bool) -> None:
+    def is_hopeless(self) -> bool:
+        """Return whether an error of the product's own would come again after a restart."""
+        return not self.is_started
+
+    def last_words(self, error: Exception) -> None:
         """Tell the supervisor what went wrong, with the original traceback."""
         what = getattr(error, "what", f"{type(error).__name__}: {error}")
         self.report(
@@ -180,7 +184,7 @@ class Worker:
                 what,
                 getattr(error, "remedy", "see the traceback"),
                 traceback.format_exc(),
-                fatal=not started and isinstance(error, BeadscopeError),
+                fatal=self.is_hopeless() and isinstance(error, BeadscopeError),
                 error=type(error).__name__ if isinstance(error, BeadscopeError) else "EngineError",
             )
         )
@@ -238,7 +242,7 @@ def main() -> int:
     try:
         worker.run()
     except Exception as error:  # noqa: BLE001  the process boundary: report, then end
-        worker.last_words(error, started=worker.is_started)
+        worker.last_words(error)
         return 1
     finally:
         worker.shut()

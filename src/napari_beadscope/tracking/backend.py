@@ -115,6 +115,14 @@ def open_backend(name: str = "auto", *, threads: int = 1) -> Backend:
     raise InputError(f"there is no tracking backend {name!r}", f"choose auto, {names}")
 
 
+def backend_name(name: str) -> str:
+    """Return the name of the backend that `open_backend` opens for `name`, without opening it."""
+    if name != "auto":
+        return name
+    can = [entry.name for entry in _ENTRIES if entry.name in _AUTO and _info(entry).available]
+    return can[0] if can else name
+
+
 def _open_best(threads: int) -> Backend:
     reasons = []
     for entry in _ENTRIES:

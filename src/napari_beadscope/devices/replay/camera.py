@@ -5,6 +5,7 @@ Owns pace, start and loop. Must not know file formats.
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from napari_beadscope.devices.camera import (
 )
 from napari_beadscope.devices.replay.source import FrameSource, open_frames
 
+_LOG = logging.getLogger(__name__)
 _USUAL_FPS = 30.0
 _FASTEST_FPS = 100000.0
 
@@ -53,7 +55,8 @@ class ReplayCamera(Opening):
     """Plays the frames of a file or folder.
 
     Nothing is lost: a late reader delays what follows. Frame numbers count what was played from
-    0 on, also when looping; with `start` 0 and no loop they are the frames' indices.
+    0 on, also when looping; with `start` 0 and no loop they are the frames' indices. Stamps are
+    those of the material, at its own rate, however fast it is played.
 
     Parameters
     ----------
@@ -77,18 +80,22 @@ class ReplayCamera(Opening):
         self._path = Path(path)
         self._options = _replay_options(options)
         self._source: FrameSource | None = None
-        self._fps = self._options.fps
+        self._pace = self._options.fps
+        self._began_ns = 0
         self._next = 0
         self._due_ns = 0
         self._running = False
 
     @property
     def fps(self) -> float:
-        """Pace in frames/s; 0 at full speed."""
-        if self._fps is not None:
-            return self._fps
+        """Rate at which the material was taken, frames/s: its own, else the pace, else 30."""
         own = self._source.fps if self._source is not None else None
-        return own if own else _USUAL_FPS
+        return own or self._options.fps or _USUAL_FPS
+
+    @property
+    def pace(self) -> float:
+        """Rate at which it is played, frames/s; 0 is full speed."""
+        return self.fps if self._pace is None else self._pace
 
     @property
     def source(self) -> FrameSource:
@@ -115,6 +122,8 @@ class ReplayCamera(Opening):
             )
         self._source = source
         self._next = 0
+        if not (source.fps or self._options.fps):
+            _LOG.warning("%s states no frame rate: %g frames/s assumed", self._path, _USUAL_FPS)
 
     def close(self) -> None:
         """Stop and close the files."""
@@ -129,6 +138,12 @@ class ReplayCamera(Opening):
             self.source  # noqa: B018  raises if not open
             self._running = True
             self._due_ns = time.monotonic_ns()
+            self._began_ns = self._began_ns or self._due_ns
+
+    def resume_after(self, stamp: FrameStamp) -> None:
+        """Go on after a frame that was played before, with numbers and times that continue."""
+        self._next = stamp.frame + 1
+        self._began_ns = stamp.time_ns - round(stamp.frame * 1e9 / self.fps)
 
     def stop(self) -> None:
         """Pause."""
@@ -144,7 +159,7 @@ class ReplayCamera(Opening):
         if index >= length and not self._options.loop:
             raise EndOfStream(f"{self._path} has no frame after {length - 1}")
         now_ns = time.monotonic_ns()
-        if self.fps > 0:
+        if self.pace > 0:
             wait_s = (self._due_ns - now_ns) / 1e9
             if wait_s > timeout_s:
                 time.sleep(max(timeout_s, 0))
@@ -152,17 +167,17 @@ class ReplayCamera(Opening):
             if wait_s > 0:
                 time.sleep(wait_s)
         self.source.read_into(index % length, out)
-        stamp = FrameStamp(self._next, self._due_ns if self.fps > 0 else time.monotonic_ns())
+        stamp = FrameStamp(self._next, self._began_ns + round(self._next * 1e9 / self.fps))
         self._next += 1
-        if self.fps > 0:
-            period_ns = round(1e9 / self.fps)
+        if self.pace > 0:
+            period_ns = round(1e9 / self.pace)
             # a late reader shifts the pace: frames never come faster than they were asked for
             self._due_ns = max(self._due_ns + period_ns, now_ns)
         return stamp
 
     def properties(self) -> tuple[Property, ...]:
         """The pace."""
-        return (Property("fps", "1/s", "float", 0.0, _FASTEST_FPS, (), self.fps),)
+        return (Property("fps", "1/s", "float", 0.0, _FASTEST_FPS, (), self.pace),)
 
     def get(self, name: str) -> float | str:
         """Return a property's value."""
@@ -170,7 +185,7 @@ class ReplayCamera(Opening):
 
     def set(self, name: str, value: float | str) -> None:
         """Change the pace from the next frame on; 0 is full speed."""
-        self._fps = float(find_property(self, name).check(value))
+        self._pace = float(find_property(self, name).check(value))
         self._due_ns = min(self._due_ns, time.monotonic_ns())
 
 
