@@ -13,7 +13,14 @@ import pytest
 import tifffile
 
 from napari_beadscope.core.errors import InputError, StorageError
-from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, Roi
+from napari_beadscope.core.types import (
+    AcquisitionMode,
+    Bead,
+    Calibration,
+    FrameFormat,
+    FrameStamp,
+    Roi,
+)
 from napari_beadscope.storage import Manifest, RecordingWriter, open_recording
 from napari_beadscope.storage.tables import TRACKS
 
@@ -410,3 +417,25 @@ def test_a_movie_that_is_not_there_is_said_so(tmp_path: Path, make_manifest: Mak
     RecordingWriter.create(tmp_path, make_manifest("full")).finish()
     with pytest.raises(StorageError, match="has no movie of bead 3"):
         open_recording(tmp_path).roi_movie(3)
+
+
+@pytest.mark.parametrize("which", ["video", "frames"])
+@pytest.mark.parametrize("what", ["shorten", "remove"])
+def test_what_another_program_does_to_the_files_is_noticed(
+    tmp_path: Path, what: str, which: str
+) -> None:
+    folder = tmp_path / "r"
+    writer = RecordingWriter.create(
+        folder, Manifest.new(mode="full", format=FrameFormat(8, 8, "uint8"))
+    )
+    frames = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8)
+    writer.write_frames(frames, [FrameStamp(k, k) for k in range(3)])
+    path = folder / ("video_0000.ome.tif" if which == "video" else "frames.csv")
+    if what == "remove":
+        path.unlink()
+    else:
+        with path.open("r+b") as file:
+            file.truncate(10)
+    with pytest.raises(StorageError, match="another program"):
+        writer.write_frames(frames, [FrameStamp(k, k) for k in range(3, 6)])
+    writer.close()

@@ -13,7 +13,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_beadscope.storage import tiff
+from napari_beadscope.storage import appending, tiff
 from napari_beadscope.storage.tiff import DATA_START, MovieSpec, MovieWriter, finish_movie
 
 OME = "{http://www.openmicroscopy.org/Schemas/OME/2016-06}"
@@ -125,13 +125,16 @@ def test_finish_can_be_killed_at_every_call_and_repeated(
         movie = MovieWriter.create(path, spec)
         movie.append(content)  # three of them not confirmed
         movie.close()
-        monkeypatch.setattr(tiff, "os", DyingOs(calls, part))
+        dying = DyingOs(calls, part)
+        for module in (tiff, appending):
+            monkeypatch.setattr(module, "os", dying)
         try:
             finish_movie(path, spec, pages)
             survived = True
         except KilledError:
             survived = False
-        monkeypatch.setattr(tiff, "os", os)
+        for module in (tiff, appending):
+            monkeypatch.setattr(module, "os", os)
         np.testing.assert_array_equal(_read(path)[0], content[0])  # valid at every instant
         finish_movie(path, spec, pages)
         np.testing.assert_array_equal(_read(path), content[:pages])
@@ -178,7 +181,7 @@ def test_reopen_goes_on_even_after_a_finish(tmp_path: Path) -> None:
 def test_short_writes_are_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, spec = tmp_path / "movie.ome.tif", MovieSpec(5, 3, "uint16")
     content = _pages(spec, 5)
-    monkeypatch.setattr(tiff, "os", ShortOs(7, 0))
+    monkeypatch.setattr(appending, "os", ShortOs(7, 0))
     movie = MovieWriter.create(path, spec)
     movie.append(list(content))
     movie.append(content)

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import (
     Client,
@@ -28,6 +29,8 @@ from napari_beadscope.core.errors import EngineError
 _LOG = logging.getLogger(__name__)
 _OUTBOX = 2_000
 _LAST_WORDS_S = 1.0
+_KNOCK_TIMEOUT_S = 10.0
+_ACCEPT_PAUSE_S = 0.1
 MAX_MESSAGE = 16 * 2**20
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -184,19 +187,25 @@ class Doorman:
         while self._open:
             try:
                 connection = self._listener.accept()
-            except OSError:
+            except OSError as error:
                 if self._open:
-                    _LOG.exception("cannot accept a connection")
+                    _LOG.error("cannot accept a connection: %s", error)
+                    time.sleep(_ACCEPT_PAUSE_S)
                 continue
             threading.Thread(target=self._check, args=(connection,), daemon=True).start()
 
     def _check(self, connection: Connection) -> None:
         import multiprocessing
 
+        patience = threading.Timer(_KNOCK_TIMEOUT_S, shut, [connection])
+        patience.daemon = True
+        patience.start()
         try:
             deliver_challenge(connection, self._secret)
             answer_challenge(connection, self._secret)
+            patience.cancel()
             self._on_entry(connection)
         except (OSError, EOFError, multiprocessing.AuthenticationError, msgspec.MsgspecError):
+            patience.cancel()
             _LOG.warning("a caller did not know the secret and was turned away")
             shut(connection)

@@ -160,6 +160,10 @@ class RecorderWorker(RingWorker):
         except BeadscopeError as error:
             self.report(RecordingFailed(error.what, error.remedy, number=self._number))
             return
+        except (OSError, ValueError) as error:  # one bad request must not end the recorder
+            what = f"cannot record into {task.folder!r} ({error})"
+            self.report(RecordingFailed(what, "choose another folder", number=self._number))
+            return
         if self._writer is None:
             return
         if not order.resume:

@@ -122,12 +122,15 @@ class Scope(AttachedScope):
             self._stopped = True
             return
         client, process = self._client, self._process
-        if client.is_attached:
-            try:
-                client.ask(Shutdown(), STOP_TIMEOUT_S)
-            except EngineError as error:
-                _LOG.debug("while stopping: %s", error)
-            client.wait_gone(STOP_TIMEOUT_S)
+        try:
+            if not client.is_attached:  # the engine may be there all the same
+                client = EngineClient(client.info, lambda event: None)
+                client.start()
+            client.ask(Shutdown(), STOP_TIMEOUT_S)
+        except EngineError as error:
+            _LOG.debug("while stopping: %s", error)
+        client.wait_gone(STOP_TIMEOUT_S)
+        client.close()
         self._leave()
         if process is not None:
             process.wait(STOP_TIMEOUT_S)

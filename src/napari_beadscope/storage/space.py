@@ -42,20 +42,22 @@ def check_space(folder: Path, needed: int, keep_free: int) -> None:
         )
 
 
-def write_failure(folder: Path, error: OSError) -> StorageError:
+def write_failure(folder: Path, error: OSError | ValueError) -> StorageError:
     """Return what a failed write in `folder` means to the user."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(
             f"the disk of {folder} is full",
             "what was recorded so far is safe; free some space, or record to another disk",
         )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
+    if number in (errno.EMFILE, errno.ENFILE):
         return StorageError(
             f"too many files are open for the movies in {folder}",
             "record fewer beads, or raise the limit with `ulimit -n`",
         )
     return StorageError(
-        f"cannot write to {folder} ({error.strerror or error})", "check the disk and permissions"
+        f"cannot write to {folder} ({getattr(error, 'strerror', '') or error})",
+        "check the disk and permissions",
     )
 
 

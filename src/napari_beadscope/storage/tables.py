@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.core.errors import StorageError
-from napari_beadscope.storage.tiff import write_all
+from napari_beadscope.storage.appending import check_untouched, cut_file, write_all
 
 FRAMES_NAME, TRACKS_NAME, PROFILES_NAME = "frames.csv", "tracks.csv", "profiles.csv"
 
@@ -123,6 +123,7 @@ class TableWriter:
         OSError
             The disk is full or fails.
         """
+        check_untouched(self._open_fd, self._end)
         try:
             write_all(self._open_fd, [lines] if lines else [])
         except OSError:
@@ -132,8 +133,7 @@ class TableWriter:
 
     def cut_back(self, size: int) -> None:
         """Forget everything after the first `size` bytes."""
-        os.ftruncate(self._open_fd, size)
-        os.lseek(self._open_fd, size, os.SEEK_SET)
+        cut_file(self._open_fd, size)
         self._end = size
 
     def sync(self) -> None:

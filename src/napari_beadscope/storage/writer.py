@@ -288,7 +288,7 @@ class RecordingWriter:
             files.reserve.give_up()
             manifest.files = files.pixels.finish()
             manifest.files += self._finish_tables()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # also a file that somebody has shortened
             raise write_failure(self.folder, error) from error
         self._update_ranges(finished=True)
         manifest.state = state
