@@ -76,6 +76,18 @@ def test_video_tracks_and_beads(tmp_path: Path) -> None:
     assert attributes["features"]["bead"].tolist() == [4, 7]
 
 
+def test_heights_that_were_not_measured_are_missing_not_zero(
+    make_napari_viewer: Any, tmp_path: Path
+) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK)
+    viewer = make_napari_viewer()
+    viewer.open(str(folder), plugin="napari-beadscope")
+    tracks = viewer.layers["r tracks"]
+    assert np.isnan(tracks.features["z_nm"]).all()
+    tracks.color_by = "z_nm"
+    assert tracks.track_colors[:, 3].min() == 1.0  # they do not vanish
+
+
 def test_roi_movies_lie_at_their_places(tmp_path: Path) -> None:
     folder = make_recording(tmp_path / "r", AcquisitionMode.ROIS)
     frames, _, kind = reader.read_recording(folder)[0]

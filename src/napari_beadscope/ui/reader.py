@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.storage import Recording, open_recording
+from napari_beadscope.ui.colours import GappyColormap
 
 LayerData = tuple[Any, dict[str, Any], str]
 MANIFEST = "recording.yaml"
@@ -157,13 +158,13 @@ def _tracks(recording: Recording, name: str) -> list[LayerData]:
     # With frames missing, the place of a frame in the file is not its number.
     times = np.searchsorted(on_disk, rows["frame"]).clip(0, max(0, len(on_disk) - 1))
     data = np.stack([rows["bead"], times, rows["y_px"], rows["x_px"]], axis=1).astype(float)
-    features = {
-        column: np.nan_to_num(rows[column])
-        for column in ("frame", "time_s", "z_nm", "quality", "bead")
-    }
+    # What was not measured is NaN, as in the recording's table.
+    features = {column: rows[column] for column in ("frame", "time_s", "z_nm", "quality", "bead")}
+    gappy = [column for column, values in features.items() if np.isnan(values).any()]
     attributes = {
         "name": f"{name} tracks" + (f" (every {step}. frame)" if step > 1 else ""),
         "features": features,
+        "colormaps_dict": {column: GappyColormap.spanning(rows[column]) for column in gappy},
         "blending": "translucent",
         "metadata": {**_metadata(recording), "every_frame": step},
     }
