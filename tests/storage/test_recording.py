@@ -439,3 +439,31 @@ def test_what_another_program_does_to_the_files_is_noticed(
     with pytest.raises(StorageError, match="another program"):
         writer.write_frames(frames, [FrameStamp(k, k) for k in range(3, 6)])
     writer.close()
+
+
+@pytest.mark.parametrize("mode", ["full", "track"])
+def test_a_writer_killed_before_its_first_line_is_followed_from_any_frame(
+    tmp_path: Path, mode: str
+) -> None:
+    folder = tmp_path / "r"
+    manifest = Manifest.new(mode=mode, format=FrameFormat(8, 8, "uint8"))
+    writer = RecordingWriter.create(folder, manifest)
+    writer.begin(FrameStamp(1003, 0))
+    writer.close()
+    frames = np.zeros((2, 8, 8), np.uint8)
+    with RecordingWriter.resume(folder) as successor:
+        successor.write_frames(frames, [FrameStamp(1000, 0), FrameStamp(1001, 1)])
+    recording = open_recording(folder)
+    assert recording.frame_numbers.tolist() == [0, 1]
+    assert recording.manifest.first_frame == 1000
+
+
+def test_a_writer_killed_between_manifest_and_index_is_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    RecordingWriter.create(
+        folder, Manifest.new(mode="full", format=FrameFormat(8, 8, "uint8"))
+    ).close()
+    (folder / "frames.csv").unlink()
+    with RecordingWriter.resume(folder) as successor:
+        successor.write_frames(np.ones((1, 8, 8), np.uint8), [FrameStamp(5, 0)])
+    assert open_recording(folder).frames[0].min() == 1

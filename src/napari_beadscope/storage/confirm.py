@@ -43,7 +43,9 @@ def read_resume_point(folder: Path, manifest: Manifest) -> ResumePoint:
     """
     path = folder / FRAMES_NAME
     if not path.exists():
-        raise ValueError(f"{path} is missing")
+        if any(folder.glob("*.ome.tif")):
+            raise ValueError(f"{path} is missing")
+        return ResumePoint(np.empty(0, np.int64), np.empty(0, np.int64), 0)  # killed in `create`
     blocks = list(tables.first_numbers(path))
     frames = np.concatenate(blocks) if blocks else np.empty(0, np.int64)
     if len(frames):

@@ -140,11 +140,11 @@ class RecordingWriter:
         try:
             manifest = Manifest.load(folder)
             if manifest.state != "open":
-                raise StorageError(
-                    f"the recording in {folder} is {manifest.state}", "record into a new folder"
-                )
+                raise StorageError(f"{folder} is {manifest.state}", "record into a new folder")
             point = read_resume_point(folder, manifest)
             manifest.frames_written, manifest.rows_written = len(point.frames), point.rows
+            if not len(point.frames) and not point.rows:  # then no frame is frame 0 yet
+                manifest.first_frame = manifest.first_time_ns = None
             files = open_files(folder, manifest, lock, pages=len(point.frames))
         except (OSError, ValueError) as error:
             lock.release()
