@@ -219,6 +219,7 @@ class FakeScopes:
         self.engines = tuple(engines)
         self.fail_with: dict[str, Exception] = {}
         self.recording = ""
+        self.running_options: dict[str, Any] = {}  # what an engine that runs was started with
 
     @property
     def last(self) -> FakeScope:
@@ -231,7 +232,7 @@ class FakeScopes:
         return scope
 
     def attach(self, engine_id: str) -> FakeScope:
-        scope = FakeScope()
+        scope = FakeScope(options=self.running_options)
         scope.streaming = True
         scope.recording = self.recording
         scope.find_beads(4)

@@ -111,6 +111,20 @@ def test_camera_offers_a_running_engine(make_napari_viewer: Any, scopes: Any, qt
     host.close()
 
 
+def test_camera_shows_what_an_attached_engine_runs(host: SessionHost, scopes: Any) -> None:
+    scopes.running_options = {"width_px": 544, "height_px": 540, "fps": 80.0}
+    camera = open_dock(host, "Camera")
+    assert "20 beads" in camera.options_button.text()
+    host.session.attach("e1")
+    assert camera.options_button.text() == "544 × 540 px uint8 · 80 fps"
+    assert not camera.camera.isEnabled()
+    assert camera.options.isHidden()
+    scopes.last.emit(messages.LiveChanged(False))
+    host.session._lost(InputError("no engine", "start one"))
+    assert "20 beads" in camera.options_button.text()
+    assert camera.camera.isEnabled()
+
+
 def test_beads_found_added_selected_removed(live: SessionHost, qtbot: Any, scopes: Any) -> None:
     beads = open_dock(live, "Beads")
     beads.at_most.setValue(5)

@@ -63,6 +63,11 @@ class Session:
         return self._scope
 
     @property
+    def attached(self) -> bool:
+        """Whether the engine was started elsewhere, with options that nobody here knows."""
+        return self._scope is not None and self._started_with is None
+
+    @property
     def overlay(self) -> Overlay | None:
         """Newest positions and trails."""
         return None if self._watch is None else self._watch.overlay

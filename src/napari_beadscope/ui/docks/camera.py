@@ -81,7 +81,6 @@ class CameraDock(Dock):
         self.options_button.setCheckable(True)
         self.options_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.options_button.setAutoRaise(True)
-        self.options_button.setToolTip("Options of this camera; they hold from the next start on")
         self.options_button.toggled.connect(self._unfold)
         self.body.addWidget(self.options_button)
         self.options = FieldForm()
@@ -95,6 +94,8 @@ class CameraDock(Dock):
         return (
             (events.camera_id, self._show_choice),
             (events.options, self._show_choice),
+            (events.phase, self._show_choice),
+            (events.status, self._show_running),
             (events.live, self._show_state),
             (events.phase, self._show_state),
             (events.busy, self._show_state),
@@ -112,16 +113,30 @@ class CameraDock(Dock):
             self.options_button.setChecked(True)
 
     def _unfold(self, on: bool) -> None:
-        self.options_button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        arrow = Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow
+        self.options_button.setArrowType(Qt.ArrowType.NoArrow if self.presenter.fixed else arrow)
         self.options.setVisible(on)
 
     def _show_choice(self, _: Any = None) -> None:
-        self.camera.setCurrentIndex(max(0, self.camera.findData(self.presenter.kind)))
+        fixed = self.presenter.fixed
+        self.camera.setCurrentIndex(self.camera.findData(self.presenter.kind))
+        elsewhere = "engine that was started elsewhere"
+        self.camera.setToolTip(f"Camera of an {elsewhere}" if fixed else "Where frames come from")
         fields = self.presenter.fields()
         self.options.show_fields(fields)
         self.options_button.setText(self.presenter.summary())
-        self.options_button.setVisible(bool(fields))
+        self.options_button.setToolTip(
+            f"What comes from an {elsewhere}"
+            if fixed
+            else "Options of this camera; they hold from the next start on"
+        )
+        self.options_button.setEnabled(bool(fields))
+        self.options_button.setVisible(fixed or bool(fields))
         self._unfold(self.options_button.isChecked() and bool(fields))
+
+    def _show_running(self, _: Any = None) -> None:
+        if self.options_button.text() != self.presenter.summary():
+            self._show_choice()
 
     def _show_state(self, _: Any = None) -> None:
         model = self.model
@@ -131,8 +146,9 @@ class CameraDock(Dock):
         text = self.presenter.state()
         if self.state.text() != text:
             self.state.setText(text)
-        self.camera.setEnabled(model.recording is None and not model.busy)
-        self.options.setEnabled(model.recording is None and not model.busy)
+        free = model.recording is None and not model.busy
+        self.camera.setEnabled(free and not self.presenter.fixed)
+        self.options.setEnabled(free)
         self.properties.setEnabled(model.recording is None)
 
     def _show_properties(self, _: Any = None) -> None:

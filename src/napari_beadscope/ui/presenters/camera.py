@@ -51,8 +51,16 @@ class CameraPresenter:
 
     @property
     def kind(self) -> str:
-        """Which line of the list is chosen."""
+        """Which line of the list is chosen; of an engine that was attached to, the one it runs."""
+        status = self._session.model.status
+        if self._session.attached and status is not None:
+            return str(status.camera_id).partition(":")[0]
         return self._kind
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the camera belongs to an engine that was started elsewhere."""
+        return self._session.attached
 
     def choices(self) -> tuple[Choice, ...]:
         """Return the cameras that can be chosen, those that cannot be used last."""
@@ -64,7 +72,9 @@ class CameraPresenter:
         return tuple(sorted(known, key=lambda choice: not choice.available))
 
     def fields(self) -> tuple[Field, ...]:
-        """Return the options of the chosen camera."""
+        """Return the options of the chosen camera, none while they are not this dock's."""
+        if self.fixed:
+            return ()
         templates = option_fields(self._kind)
         if self._kind == REPLAY:
             templates = (_PATH, *templates)
@@ -78,7 +88,9 @@ class CameraPresenter:
         return tuple(field_of_property(prop) for prop in self._session.model.properties)
 
     def summary(self) -> str:
-        """Return the options in one line."""
+        """Return the options in one line, or what an engine that was attached to runs."""
+        if self.fixed:
+            return _running(self._session.model.status)
         values = {one.name: one.value for one in self.fields()}
         if self._kind == SIMULATED:
             return (
@@ -116,7 +128,8 @@ class CameraPresenter:
         if not on:
             self._session.stop_live()
             return
-        if self._kind == REPLAY and not self._values.get(REPLAY, {}).get("path"):
+        replays = self._kind == REPLAY and not self.fixed
+        if replays and not self._values.get(REPLAY, {}).get("path"):
             self._session.fail(InputError("no file to replay", "choose one under Options"))
             self._session.model.events.live.emit(self._session.model.live)
             return
@@ -158,6 +171,13 @@ class CameraPresenter:
         path = values.pop("path", "")
         model.camera_id = f"{REPLAY}:{path}" if self._kind == REPLAY else self._kind
         model.options = values
+
+
+def _running(status: Any) -> str:
+    if status is None:
+        return "a running engine"
+    rate = f" · {status.nominal_fps:g} fps" if status.nominal_fps > 0 else ""
+    return f"{status.width_px} × {status.height_px} px {status.dtype}{rate}"
 
 
 def _hardware() -> list[Choice]:
