@@ -275,3 +275,18 @@ def test_a_number_beyond_all_measure_damages_its_line_only(crashed: Make) -> Non
         file.write(b"9" * 40 + b",0.1,video_0002.ome.tif,2\n")
     assert "1 lines of frames.csv are damaged" in recover(folder).sentence
     np.testing.assert_array_equal(open_recording(folder).frames, frames)
+
+
+def test_what_a_link_points_to_is_not_touched(tmp_path: Path) -> None:
+    folder, other = tmp_path / "r", tmp_path / "other.ome.tif"
+    manifest = Manifest.new(mode="full", format=FrameFormat(8, 8, "uint8"))
+    writer = RecordingWriter.create(folder, manifest)
+    writer.write_frames(np.ones((3, 8, 8), np.uint8), [FrameStamp(k, k) for k in range(3)])
+    writer.close()
+    video = folder / "video_0000.ome.tif"
+    video.rename(other)
+    video.symlink_to(other)
+    before = other.read_bytes()
+    with pytest.raises(StorageError, match="is a link"):
+        recover(folder)
+    assert other.read_bytes() == before

@@ -85,6 +85,7 @@ def recover(folder: str | Path) -> RecoveryReport:
         manifest = Manifest.load(folder)  # its writer may just have finished
         if manifest.state != "open" and not _damaged(folder, manifest):
             return _report(folder, manifest, [], "nothing had to be repaired")
+        _refuse_links(folder, manifest)
         return _repair(folder, manifest)
     except OSError as error:
         raise write_failure(folder, error) from error
@@ -98,6 +99,14 @@ def _damaged(folder: Path, manifest: Manifest) -> bool:
         if not path.exists() or path.stat().st_size != record.bytes:
             return True
     return False
+
+
+def _refuse_links(folder: Path, manifest: Manifest) -> None:
+    """Repairing through a link would change a file elsewhere."""
+    tables_here = (folder / name for name in (FRAMES_NAME, TRACKS_NAME, PROFILES_NAME))
+    for path in (*tables_here, *(movie for movie, _ in movie_files(folder, manifest))):
+        if path.is_symlink():
+            raise StorageError(f"{path} is a link", "put the file itself there, then recover")
 
 
 def _repair(folder: Path, manifest: Manifest) -> RecoveryReport:

@@ -138,6 +138,8 @@ def open_frames(path: str | Path) -> FrameSource:
     place = Path(path).expanduser()
     if not place.exists():
         raise InputError(f"there is no file or folder {place}", "check the path")
+    if not (place.is_file() or place.is_dir()):
+        raise InputError(f"{place} is neither a file nor a folder", "give an image or a movie")
     if place.is_dir():
         return _open_folder(place)
     ending = place.suffix.lower()
