@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QScrollArea
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError
@@ -278,6 +279,22 @@ def test_workspace_opens_all_docks(shown_host: SessionHost, qtbot: Any) -> None:
     docks = {name.split(" ")[0]: dock for name, dock in _docks(shown_host).items()}
     assert set(docks) >= set(NAMES)
     qtbot.waitUntil(lambda: all(docks[name].isVisible() for name in NAMES))
+
+
+def test_docks_from_the_menu_show_their_content(live: SessionHost, qtbot: Any) -> None:
+    docks = {name: open_dock(live, name) for name in NAMES}
+    beads = docks["Beads"]
+    qtbot.mouseClick(beads.find_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: beads.rows.rowCount() >= 3)
+    third = beads.table.visualRect(beads.rows.index(2, 0))
+    seen = beads.table.viewport().visibleRegion
+    qtbot.waitUntil(lambda: seen().boundingRect().bottom() >= third.bottom())
+    window = live.viewer.window._qt_window
+    assert window.height() <= 820
+    canvas = window._qt_viewer.canvas.native
+    qtbot.waitUntil(lambda: canvas.width() >= 300)
+    scrolls = [dock.findChild(QScrollArea) for dock in docks.values()]
+    qtbot.waitUntil(lambda: all(one.widget().width() <= one.viewport().width() for one in scrolls))
 
 
 def test_the_workspace_command_is_in_the_menu(shown_host: SessionHost) -> None:

@@ -125,12 +125,14 @@ class _Scroll(QScrollArea):
         return QSize(100, 100) if widget is None else widget.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        """Return the content's width, and its height up to the dock's limit."""
+        """Return the width of content and scroll bar, and the height up to the dock's limit."""
         widget = self.widget()
         if widget is None:
             return QSize(100, self._min_height_px)
         height = min(self._min_height_px, widget.sizeHint().height())
-        return QSize(widget.minimumSizeHint().width(), height)
+        # Without room of its own, the bar would lie over the right end of the content.
+        bar = self.verticalScrollBar().sizeHint().width() + SPACING_PX
+        return QSize(widget.minimumSizeHint().width() + bar, height)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Pass on that the content wants another size."""

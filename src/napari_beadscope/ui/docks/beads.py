@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import napari
 
 _ROW_HEIGHT_PX = 20
+_MIN_ROWS = 3
 
 
 class _LowTable(QTableView):
@@ -44,6 +45,8 @@ class _LowTable(QTableView):
 class BeadsDock(Dock):
     """Which beads are tracked, and how they are measured."""
 
+    #: Down to the third line of the table.
+    min_height_px = 186
     stretches_last = False
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -123,7 +126,7 @@ class BeadsDock(Dock):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(0, 36)
         header.setHighlightSections(False)
-        self.table.setMinimumHeight(4 * _ROW_HEIGHT_PX)
+        self.table.setMinimumHeight((_MIN_ROWS + 1) * _ROW_HEIGHT_PX + 8)
         self.table.selectionModel().selectionChanged.connect(self._selected)
         self.count = QLabel()
         self.progress = QProgressBar()
