@@ -8,7 +8,9 @@ import numpy as np
 import tifffile
 
 from napari_beadscope import Roi, open_recording, track_stack
+from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.devices.simulated import SimulatedMicroscope
+from napari_beadscope.storage import Manifest, RecordingWriter
 
 from .conftest import Ran, beadscope
 
@@ -100,3 +102,18 @@ def test_a_damaged_frame_ends_it_and_what_comes_before_is_kept(
         recording = open_recording(out)
         assert len(recording.tracks) == 150
         assert [(gap.first, gap.last) for gap in recording.gaps] == [(150, 400)]
+
+
+def test_an_unfinished_recording_is_refused_with_the_reason(tmp_path: Path) -> None:
+    folder, out = tmp_path / "recording", tmp_path / "out"
+    manifest = Manifest.new(mode="full", format=FrameFormat(64, 64, "uint8"))
+    with RecordingWriter.create(folder, manifest) as writer:
+        writer.write_frames(np.zeros((3, 64, 64), np.uint8), [FrameStamp(n, n) for n in range(3)])
+        unfinished = (folder / "recording.yaml").read_bytes()
+        ran = beadscope("track", folder, "--out", out, code=2)
+        assert ran.err.rstrip().endswith("is still being written: stop the recording first")
+    (folder / "recording.yaml").write_bytes(unfinished)
+    ran = beadscope("track", folder, "--out", out, code=2)
+    assert ran.err.rstrip().endswith(f"was cut short: run `beadscope recover {folder}` first")
+    assert ran.err.count("\n") == 1
+    assert not out.exists()

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.lifetime import Closing
 from napari_beadscope.core.types import Bead, FrameFormat, FrameStamp, Roi
 from napari_beadscope.devices.replay import FrameSource, open_frames
@@ -206,7 +206,7 @@ def open_footage(path: Path, fps: float | None = None) -> Footage:
     InputError
         There is nothing to track, or it cannot be read.
     StorageError
-        A recording's manifest cannot be understood.
+        A recording is not finished, or its manifest cannot be understood.
     """
     path = path.expanduser()
     folder = path.parent if path.name == _MANIFEST else path
@@ -214,6 +214,7 @@ def open_footage(path: Path, fps: float | None = None) -> Footage:
         footage: Footage = _Frames(open_frames(path), fps)
     else:
         recording = open_recording(folder)
+        _refuse_unfinished(recording)
         if recording.manifest.mode.video and len(recording.frame_numbers):
             footage = _Recorded(recording, open_frames(folder), fps)
         elif recording.manifest.mode.rois and len(recording.frame_numbers):
@@ -227,3 +228,19 @@ def open_footage(path: Path, fps: float | None = None) -> Footage:
         footage.close()
         raise InputError(f"there is no frame in {path}", "check the source")
     return footage
+
+
+def _refuse_unfinished(recording: Recording) -> None:
+    from napari_beadscope.storage.lock import WritingLock
+
+    if recording.manifest.state != "open":
+        return
+    if WritingLock.is_held(recording.folder):
+        raise StorageError(
+            f"the recording in {recording.folder} is still being written",
+            "stop the recording first",
+        )
+    raise StorageError(
+        f"the recording in {recording.folder} was cut short",
+        f"run `beadscope recover {recording.folder}` first",
+    )

@@ -45,6 +45,21 @@ class WritingLock:
             raise write_failure(folder, error) from error
         return cls(lock)
 
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Return whether a process writes or recovers the recording in `folder` right now."""
+        if not (folder / LOCK_NAME).exists():
+            return False
+        lock = FileLock(folder / LOCK_NAME, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return True
+        except OSError:  # a folder that cannot be written, so nobody does
+            return False
+        lock.release(force=True)  # its file stays, so that `recover` sees how the writer ended
+        return False
+
     def release(self) -> None:
         """Let go of the lock and remove its file."""
         lock, self._lock = self._lock, None
