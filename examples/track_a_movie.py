@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import tifffile
@@ -16,16 +18,17 @@ from napari_beadscope.devices.simulated import SimulatedMicroscope
 
 microscope = SimulatedMicroscope({"beads": 3, "height_px": 256, "width_px": 256, "seed": 2})
 movie = np.stack([microscope.render(number) for number in range(100)])
-tifffile.imwrite("movie.tif", movie, photometric="minisblack")
+folder = Path(tempfile.mkdtemp(prefix="beadscope-example-"))  # a fresh one for every run
+tifffile.imwrite(folder / "movie.tif", movie, photometric="minisblack")
 
 # In a terminal: beadscope track movie.tif --out tracked --nm-per-px 100
 subprocess.run(
-    [sys.executable, "-m", "napari_beadscope", "track", "movie.tif", "--out", "tracked",
-     "--nm-per-px", "100"],
+    [sys.executable, "-m", "napari_beadscope", "track", folder / "movie.tif",
+     "--out", folder / "tracked", "--nm-per-px", "100"],
     check=True,
 )  # fmt: skip
 
-tracks = open_recording("tracked").tracks
+tracks = open_recording(folder / "tracked").tracks
 for bead in np.unique(tracks["bead"]):
     rows = tracks[tracks["bead"] == bead]
     print(

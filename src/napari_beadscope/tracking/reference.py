@@ -39,7 +39,7 @@ def why_not_gpu() -> str:
     if not find_spec("magtrack"):
         return why_not_cpu()
     if not find_spec("cupy"):
-        return "install CuPy with: pip install napari-beadscope[gpu]"
+        return 'install CuPy with: pip install "napari-beadscope[gpu]"'
     if not _magtrack().check_cupy():
         return "CuPy finds no usable CUDA device"
     return ""
