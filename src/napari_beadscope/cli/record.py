@@ -144,8 +144,11 @@ def run_recording(
     try:
         with interrupts.held():
             scope.start_recording(folder, mode, seconds=seconds, frames=frames, note=note)
-        limit = f"{frames} frames" if frames else f"{seconds:g} s" if seconds else "the end"
-        output.note(f"recording {mode.value} into {folder} until {limit}, or Ctrl-C")
+        limits = [f"{frames} frames"] if frames else [f"{seconds:g} s"] if seconds else []
+        if not limits and scope.status().can_wait:
+            limits = ["the end"]
+        until = " or ".join([*limits, "Ctrl-C"])
+        output.note(f"recording {mode.value} into {folder} until {until}")
         _watch(
             scope, ended, output, frames or round(seconds * scope.status().nominal_fps), meanwhile
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_beadscope.storage import open_recording
 
 
@@ -29,6 +31,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "frames": manifest.frames_written,
         "dropped": sum(gap.last - gap.first + 1 for gap in manifest.gaps),
         "rows": manifest.rows_written,
+        "rows_without_position": int(np.isnan(recording.tracks["x_px"]).sum()),
         "beads": len(manifest.beads),
         "roi_size_px": manifest.beads[0].size if manifest.beads else None,
         "fps": (len(times) - 1) / span if span > 0 else 0.0,
@@ -45,9 +48,11 @@ def saved_lines(summary: dict[str, Any]) -> list[str]:
     rate = f"{summary['fps']:.1f} frames/s"
     if "tracked_fps" in summary:
         rate = f"tracked {summary['tracked_fps']:.0f} frames/s"
+    rows = f"{summary['rows']} track rows of {summary['beads']} beads"
+    if summary["rows_without_position"]:
+        rows += f" ({summary['rows_without_position']} without a position)"
     lines = [
-        f"{summary['frames']} frames, {summary['dropped']} missing, {summary['rows']} track rows "
-        f"of {summary['beads']} beads, {rate}",
+        f"{summary['frames']} frames, {summary['dropped']} missing, {rows}, {rate}",
         f"saved in {summary['out']}",
     ]
     for name, what in (("gaps", "not saved"), ("untracked", "not tracked")):

@@ -18,6 +18,7 @@ import numpy as np
 import typer
 
 from napari_beadscope.cli.choices import check_new_folder, check_positive
+from napari_beadscope.cli.demo.report import write_report
 from napari_beadscope.cli.demo.scene import (
     MAGNET,
     Pull,
@@ -147,11 +148,11 @@ def _headless(request: DemoRequest, folder: Path, settings: Settings, output: Ou
     output.note("comparing with the truth, drawing the report")
     comparison = compare(recording, microscope, pull.moves)
     facts = facts_of(request, folder, recording, comparison)
-    _leave_report(folder, recording, microscope, comparison, facts)
+    _draw(folder, recording, comparison, facts)
+    left = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    facts["files"] = sorted([*left, "report.html", "report.json"])
     facts["wall_s"] = time.perf_counter() - began
-    facts["files"] = sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-    )
+    write_report(folder, facts)
     output.result(facts, demo_lines(facts))
 
 
@@ -222,18 +223,12 @@ def demo_lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _leave_report(
-    folder: Path,
-    recording: Recording,
-    microscope: SimulatedMicroscope,
-    comparison: Comparison,
-    facts: dict[str, Any],
+def _draw(
+    folder: Path, recording: Recording, comparison: Comparison, facts: dict[str, Any]
 ) -> None:
     from napari_beadscope.cli.demo.movie import write_preview
     from napari_beadscope.cli.demo.picture import draw_story
-    from napari_beadscope.cli.demo.report import write_report
     from napari_beadscope.tracking import ZLut
 
     draw_story(folder / "story.png", recording, comparison, facts, ZLut.load(folder / "zlut.txt"))
     write_preview(folder / "preview.mp4", recording)
-    write_report(folder, facts)
