@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _NAME = "Status (napari-beadscope)"
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
-_TILE_WIDTH_PX = 90  # room for '1000.0 fps'
+_TILE_WIDTH_PX = 84  # room for '1000.0 fps'
 
 
 class MetricTile(QFrame):
