@@ -11,10 +11,10 @@ import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from napari_beadscope.core.errors import EngineError, StateError
+from napari_beadscope.core.lifetime import Closing
 from napari_beadscope.core.messages import AddMotor, SetCalibration, Shutdown
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import Calibration
@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S = 120.0
 
 
-class Scope(AttachedScope):
+class Scope(AttachedScope, Closing):
     """A microscope: start it, look at it, find beads, record, stop it.
 
     Parameters
@@ -155,14 +155,6 @@ class Scope(AttachedScope):
         if self._client is None:
             self.start()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def is_started(self) -> bool:
