@@ -444,7 +444,7 @@ def test_a_process_dies_while_stopping(
 def test_a_stalled_worker_is_replaced(
     start: Callable[..., Engine], name: str, tmp_path: Path
 ) -> None:
-    engine = start(engine__stall_s=1.0)
+    engine = start(engine__stall_s=1.0, engine__min_ring_slots=4000)  # 11 s and more
     folder = engine.scope.start_recording(tmp_path / "r", "track")
     time.sleep(0.4)
     pid = worker_pid(engine.scope, name)
