@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
@@ -24,12 +25,12 @@ class Closing:
         self.close()
 
 
-class Opening(Closing):
+class Opening(Closing, ABC):
     """A context manager that opens on entering too; a subclass provides `open`."""
 
+    @abstractmethod
     def open(self) -> None:
         """Get ready; twice is fine."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self.open()

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import Any
 
@@ -46,7 +47,7 @@ class _Lost:
     """In the inbox: the supervisor is gone."""
 
 
-class Worker:
+class Worker(ABC):
     """Base of the workers.
 
     A subclass provides `open`, `turn` (one piece of work; returns how long the loop may sleep,
@@ -83,22 +84,23 @@ class Worker:
 
     # what subclasses provide
 
+    @abstractmethod
     def open(self) -> None:
         """Get ready and report `Ready`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turn(self) -> float:
         """Do one piece of work; return for how many seconds there is nothing to do."""
-        raise NotImplementedError
 
+    @abstractmethod
     def obey(self, order: Order) -> None:
         """Carry out an order."""
-        raise NotImplementedError
 
     def orphaned(self) -> bool:
         """Return whether there is nothing left to finish now that the supervisor is gone."""
         return True
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of everything."""
 
@@ -203,9 +205,9 @@ class RingWorker(Worker):
         else:
             raise EngineError(f"{self.config.name} does not know {type(order).__name__}")
 
+    @abstractmethod
     def attach(self, stream: Stream) -> None:
         """Attach to a frame ring, letting go of the one before."""
-        raise NotImplementedError
 
 
 class _Relay(logging.Handler):
