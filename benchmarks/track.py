@@ -93,7 +93,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="per backend and row")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    backends = [open_backend(info.name) for info in list_backends() if info.available]
+    method = "magtrack-compatible"
+    backends = [open_backend(b.name, method=method) for b in list_backends() if b.available]
     magtrack = [backend.name for backend in backends].index("magtrack")
     for size_px in options.sizes:
         lut = sweep(size_px)

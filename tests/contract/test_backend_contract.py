@@ -9,12 +9,16 @@ import pytest
 from napari_beadscope.testing.backends import BACKEND_CHECKS
 from napari_beadscope.tracking import Backend, list_backends, open_backend
 
-AVAILABLE = [info.name for info in list_backends() if info.available]
+AVAILABLE = [
+    (info.name, method) for info in list_backends() if info.available for method in info.methods
+]
 
 
-@pytest.fixture(scope="module", params=AVAILABLE)
+@pytest.fixture(scope="module", params=AVAILABLE, ids=" ".join)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    opened = open_backend(request.param)
+    name, method = request.param
+    opened = open_backend(name, method=method)
+    assert (opened.name, opened.method) == (name, method)
     opened.warm_up(48, "uint8", None)
     return opened
 
@@ -25,4 +29,8 @@ def test_backend_contract(backend: Backend, check: Callable[[Backend], None]) ->
 
 
 def test_both_cpu_backends_are_here() -> None:
-    assert {"cpu", "magtrack"} <= set(AVAILABLE)
+    assert {
+        ("cpu", "precise"),
+        ("cpu", "magtrack-compatible"),
+        ("magtrack", "magtrack-compatible"),
+    } <= set(AVAILABLE)

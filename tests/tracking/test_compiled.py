@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_beadscope.core.errors import InputError, TrackingError
 from napari_beadscope.core.types import Reason
 from napari_beadscope.testing.backends import bad_rois, noisy_rings, ring_zlut, rings
 from napari_beadscope.tracking import (
+    METHODS,
     Backend,
     TrackResult,
     ZLut,
@@ -30,18 +32,19 @@ from napari_beadscope.tracking import (
     track_stack,
 )
 
-FIELDS = ("x_px", "y_px", "z_nm", "profiles", "quality", "reason")
+FIELDS = tuple(field.name for field in fields(TrackResult))
 NM_PER_PX = 100.0
+MAGTRACKS = "magtrack-compatible"
 
 
 @pytest.fixture(scope="module")
 def cpu() -> Backend:
-    return open_backend("cpu")
+    return open_backend("cpu", method=MAGTRACKS)
 
 
 @pytest.fixture(scope="module")
 def magtrack() -> Backend:
-    return open_backend("magtrack")
+    return open_backend("magtrack", method=MAGTRACKS)
 
 
 @pytest.fixture
@@ -54,7 +57,9 @@ def beads(
     n: int, size_px: int, seed: int, z_nm: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wave-optical beads from magtrack's simulator, 0 to 220 with shot noise; and the truth."""
-    open_backend("magtrack").warm_up(16, "uint8", None)  # imports magtrack with its effects held
+    open_backend("magtrack", method=MAGTRACKS).warm_up(
+        16, "uint8", None
+    )  # imports magtrack with its effects held
     from magtrack.simulation import simulate_beads
 
     rng = np.random.default_rng(seed)
@@ -130,14 +135,16 @@ def test_rows_are_the_same_bytes_alone_in_a_crowd_and_over_threads(cpu: Backend)
     for i in range(len(stack)):
         assert same_bytes(cpu.track(stack[i : i + 1], lut), whole.part(slice(i, i + 1)))
     for threads in (2, 3, 50):
-        assert same_bytes(open_backend("cpu", threads=threads).track(stack, lut), whole)
+        assert same_bytes(
+            open_backend("cpu", method=MAGTRACKS, threads=threads).track(stack, lut), whole
+        )
 
 
 @pytest.mark.parametrize("name", ["cpu", "magtrack"])
 @pytest.mark.parametrize("size_px", [16, 17, 23, 40, 99, 255, 256])
 def test_any_size_from_16_to_256(name: str, size_px: int) -> None:
     x, y = np.array([size_px / 2 - 0.7]), np.array([size_px / 2 + 0.4])
-    result = track_stack(rings(x, y, np.zeros(1), size_px), backend=name)
+    result = track_stack(rings(x, y, np.zeros(1), size_px), method=MAGTRACKS, backend=name)
     assert abs(result.x_px[0] - x[0]) < 0.15
     assert abs(result.y_px[0] - y[0]) < 0.15
     assert result.profiles.shape == (1, size_px // 2)
@@ -157,15 +164,17 @@ def test_any_size_from_16_to_256(name: str, size_px: int) -> None:
 def test_stacks_that_are_refused(stack: np.ndarray, says: str) -> None:
     for name in ("cpu", "magtrack"):
         with pytest.raises(InputError, match=says):
-            track_stack(stack, backend=name)
+            track_stack(stack, method=MAGTRACKS, backend=name)
 
 
 def test_other_number_types_are_converted(cpu: Backend) -> None:
     stack = noisy_rings(3)[0]
     expected = cpu.track(stack, None)
     for dtype in (">u2", ">f4", np.int16, np.int64, np.float16, "<f8"):
-        assert same_bytes(track_stack(stack.astype(dtype), backend="cpu"), expected)
-    assert same_bytes(track_stack(stack.tolist(), backend="cpu"), expected)
+        assert same_bytes(
+            track_stack(stack.astype(dtype), method=MAGTRACKS, backend="cpu"), expected
+        )
+    assert same_bytes(track_stack(stack.tolist(), method=MAGTRACKS, backend="cpu"), expected)
 
 
 def test_extreme_values_do_no_harm(cpu: Backend) -> None:
@@ -248,7 +257,7 @@ def test_another_kind_of_bead_does_not_match(cpu: Backend) -> None:
 def test_shift_in_shift_out(x: float, y: float, z: float, right: int, down: int) -> None:
     wide = rings(np.array([x]), np.array([y]), np.array([z]), 64)[0]
     stack = np.stack([wide[8:56, 8:56], wide[8 + down : 56 + down, 8 + right : 56 + right]])
-    result = track_stack(stack, backend="cpu")
+    result = track_stack(stack, method=MAGTRACKS, backend="cpu")
     assert abs(result.x_px[0] - result.x_px[1] - right) < 0.05
     assert abs(result.y_px[0] - result.y_px[1] - down) < 0.05
 
@@ -257,15 +266,16 @@ def test_shift_in_shift_out(x: float, y: float, z: float, right: int, down: int)
 @given(gain=st.floats(0.01, 200), offset=st.floats(-1000, 60_000), seed=st.integers(0, 99))
 def test_gain_and_offset_do_not_matter(gain: float, offset: float, seed: int) -> None:
     stack = noisy_rings(1, seed)[0].astype(np.float64)
-    plain = track_stack(stack, backend="cpu")
-    other = track_stack(stack * gain + offset, backend="cpu")
+    plain = track_stack(stack, method=MAGTRACKS, backend="cpu")
+    other = track_stack(stack * gain + offset, method=MAGTRACKS, backend="cpu")
     np.testing.assert_allclose(other.x_px, plain.x_px, atol=1e-5)
     np.testing.assert_allclose(other.y_px, plain.y_px, atol=1e-5)
     np.testing.assert_allclose(other.quality, plain.quality, atol=1e-4)
 
 
 def test_auto_is_a_backend_that_is_here() -> None:
-    assert open_backend("auto").name == "cpu"
+    assert open_backend("auto").name in ("cpu", "gpu")
+    assert open_backend("auto").method == METHODS[0] == "precise"
     assert isinstance(open_backend("auto"), Backend)
 
 
@@ -274,11 +284,16 @@ def test_unknown_and_unavailable_backends(monkeypatch: pytest.MonkeyPatch) -> No
         open_backend("cuda")
     with pytest.raises(InputError, match="threads"):
         open_backend("cpu", threads=0)
+    with pytest.raises(InputError, match=r"no tracking method 'quick'.*choose precise or magtrack"):
+        open_backend("cpu", method="quick")
+    for name in ("magtrack", "magtrack-gpu"):
+        with pytest.raises(InputError, match=r"not know.*'precise'.*--method magtrack-compatible"):
+            open_backend(name)
     by_name = {info.name: info for info in list_backends()}
     if not by_name["magtrack-gpu"].available:
         assert by_name["magtrack-gpu"].why_not
         with pytest.raises(TrackingError, match="magtrack-gpu"):
-            open_backend("magtrack-gpu")
+            open_backend("magtrack-gpu", method=MAGTRACKS)
     monkeypatch.setattr(backend, "_AUTO", ())
     with pytest.raises(TrackingError, match="no tracking backend"):
         open_backend("auto")
@@ -298,7 +313,7 @@ before = np.geterr(), len(warnings.filters)
 noise = np.random.default_rng(0).normal(100, 5, (3, 32, 32))
 with warnings.catch_warnings(record=True) as seen:
     warnings.simplefilter("always")
-    track_stack(noise, backend="magtrack")
+    track_stack(noise, method="magtrack-compatible", backend="magtrack")
 after = np.geterr(), len(warnings.filters)
 print(json.dumps([before == after, [str(w.message) for w in seen]]))
 """

@@ -16,6 +16,9 @@ MAX_RADIAL_BINS = 128
 #: Largest bead ID: rows carry it in 32 bits.
 MAX_BEAD = 2**31 - 1
 
+#: Ways to turn an ROI into a position, the default first; backends have these two in common.
+METHODS = ("precise", "magtrack-compatible")
+
 #: One bead in one frame, as it travels through the track ring.
 TRACK_ROW = np.dtype(
     [

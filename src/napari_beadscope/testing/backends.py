@@ -13,6 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from napari_beadscope.core.types import Reason
 from napari_beadscope.tracking import Backend, TrackResult, ZLut, build_zlut
 
 SIZE_PX = 48
-_FIELDS = ("x_px", "y_px", "z_nm", "profiles", "quality", "reason")
+_FIELDS = tuple(field.name for field in fields(TrackResult))
+_SIGMAS = ("sigma_x_px", "sigma_y_px", "sigma_z_nm")
 
 
 def rings(
@@ -100,12 +102,27 @@ def check_shapes_and_types(backend: Backend) -> None:
     for dtype in (np.uint8, np.uint16, np.float32, np.float64):
         for n in (0, 1, 3):
             result = backend.track(noisy_rings(3)[0][:n].astype(dtype), None)
-            assert [len(getattr(result, field)) for field in _FIELDS] == [n] * 6
+            assert [len(getattr(result, field)) for field in _FIELDS] == [n] * len(_FIELDS)
             assert result.profiles.shape == (n, SIZE_PX // 2)
             assert (result.x_px.dtype, result.z_nm.dtype) == (np.float64, np.float64)
             assert (result.profiles.dtype, result.quality.dtype) == (np.float32, np.float32)
             assert result.reason.dtype == np.uint32
             assert np.isnan(result.z_nm).all(), "no height without a Z-LUT"
+            for field in _SIGMAS:
+                assert getattr(result, field).dtype == np.float32
+            assert np.isnan(result.sigma_z_nm).all()
+
+
+def check_standard_errors(backend: Backend) -> None:
+    """The precise method says how sure it is where it has a position; the other never does."""
+    stack, lut = noisy_rings(6)[0].astype(np.float64), ring_zlut(backend)
+    result = backend.track(np.concatenate([stack, list(bad_rois().values())]), lut)
+    for field, position in zip(_SIGMAS, (result.x_px, result.y_px, result.z_nm), strict=True):
+        sigma = getattr(result, field)
+        assert np.isnan(sigma[~np.isfinite(position)]).all(), field
+        assert (sigma[np.isfinite(sigma)] > 0).all(), field
+        if backend.method == "magtrack-compatible":
+            assert np.isnan(sigma).all(), field
 
 
 def check_finds_centre_and_height(backend: Backend) -> None:
@@ -186,14 +203,14 @@ def check_beyond_the_zlut(backend: Backend) -> None:
 
 
 def check_refuses_another_zlut(backend: Backend) -> None:
-    """A Z-LUT made with another ROI size is refused by name, not silently ignored."""
-    lut = ring_zlut(backend, 64)
+    """A Z-LUT made with smaller ROIs is refused by name, not silently ignored."""
+    lut = ring_zlut(backend, 32)
     message = ""
     try:
         backend.track(noisy_rings(1)[0], lut)
     except InputError as error:
         message = str(error)
-    assert "64" in message, "a Z-LUT of another ROI size was taken"
+    assert "32" in message, "a Z-LUT of smaller ROIs was taken"
 
 
 def check_leaves_its_surroundings_alone(backend: Backend) -> None:
@@ -228,7 +245,8 @@ def rows(result: TrackResult, which: object) -> TrackResult:
 def assert_same(one: TrackResult, other: TrackResult) -> None:
     """Fail unless the rows agree to rounding (1e-9 px, 1e-6 nm)."""
     np.testing.assert_array_equal(one.reason, other.reason)
-    for field, tolerance in (("x_px", 1e-9), ("y_px", 1e-9), ("z_nm", 1e-6), ("quality", 1e-6)):
+    tolerances = {"x_px": 1e-9, "y_px": 1e-9, "z_nm": 1e-6, "quality": 1e-6}
+    for field, tolerance in {**tolerances, **dict.fromkeys(_SIGMAS, 1e-5)}.items():
         np.testing.assert_allclose(
             getattr(one, field), getattr(other, field), rtol=0, atol=tolerance, err_msg=field
         )
@@ -238,6 +256,7 @@ def assert_same(one: TrackResult, other: TrackResult) -> None:
 #: Every check; each takes an opened backend and raises AssertionError.
 BACKEND_CHECKS: tuple[Callable[[Backend], None], ...] = (
     check_shapes_and_types,
+    check_standard_errors,
     check_finds_centre_and_height,
     check_integer_shift,
     check_gain_and_offset,

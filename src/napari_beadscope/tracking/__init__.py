@@ -6,6 +6,7 @@ are imported only when a backend is opened.
 
 from __future__ import annotations
 
+from napari_beadscope.core.types import METHODS
 from napari_beadscope.tracking.backend import (
     Backend,
     BackendInfo,
@@ -23,6 +24,7 @@ from napari_beadscope.tracking.stack import track_stack
 from napari_beadscope.tracking.zlut import ZLut, build_zlut
 
 __all__ = [
+    "METHODS",
     "Backend",
     "BackendInfo",
     "FoundBeads",

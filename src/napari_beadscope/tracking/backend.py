@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from napari_beadscope.core.errors import InputError, TrackingError
+from napari_beadscope.core.types import METHODS
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.zlut import ZLut
 
@@ -26,6 +27,10 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """The name in the registry."""
+
+    @property
+    def method(self) -> str:
+        """Which of `METHODS` it was opened with."""
 
     @property
     def device(self) -> str:
@@ -49,6 +54,7 @@ class BackendInfo:
     label: str
     available: bool
     why_not: str
+    methods: tuple[str, ...] = METHODS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +62,29 @@ class _Entry:
     name: str
     label: str
     module: str
-    factory: str
+    factory: str  # called with method=, threads=
     why_not: str  # function of the module that returns '' or the reason why it cannot run here
+    methods: tuple[str, ...] = METHODS
 
 
 _HOME = "napari_beadscope.tracking"
 _ENTRIES = (
     _Entry("cpu", "compiled kernels on the CPU", f"{_HOME}.compiled", "CpuBackend", "why_not"),
     _Entry(
-        "magtrack", "magtrack package on the CPU", f"{_HOME}.reference", "on_cpu", "why_not_cpu"
+        "magtrack",
+        "magtrack package on the CPU",
+        f"{_HOME}.reference",
+        "on_cpu",
+        "why_not_cpu",
+        ("magtrack-compatible",),
     ),
     _Entry(
-        "magtrack-gpu", "magtrack package on a GPU", f"{_HOME}.reference", "on_gpu", "why_not_gpu"
+        "magtrack-gpu",
+        "magtrack package on a GPU",
+        f"{_HOME}.reference",
+        "on_gpu",
+        "why_not_gpu",
+        ("magtrack-compatible",),
     ),
 )
 #: What "auto" tries, best first.
@@ -85,56 +102,90 @@ def list_backends() -> tuple[BackendInfo, ...]:
     return tuple(_info(entry) for entry in _ENTRIES)
 
 
-def open_backend(name: str = "auto", *, threads: int = 1) -> Backend:
-    """Return the backend called `name`.
+def open_backend(name: str = "auto", *, method: str = "precise", threads: int = 1) -> Backend:
+    """Return the backend called `name`, to track with `method`.
 
     Parameters
     ----------
     name : str
         "auto" or a name from `list_backends`.
+    method : str
+        One of `METHODS`: "precise", or "magtrack-compatible" for magtrack's numbers.
     threads : int
         Threads over which a batch is spread, by backends that can (results do not depend on it).
 
     Raises
     ------
     InputError
-        If there is no such backend.
+        If there is no such backend or method, or the backend does not know the method.
     TrackingError
         If it cannot run on this machine.
+
+    Examples
+    --------
+    >>> open_backend("cpu", method="magtrack-compatible").method
+    'magtrack-compatible'
     """
+    check_method(method)
     if name == "auto":
-        return _open_best(threads)
+        return _open_best(method, threads)
     for entry in _ENTRIES:
         if entry.name == name:
-            info = _info(entry)
-            if not info.available:
-                raise TrackingError(f"the tracking backend {name!r} cannot run here", info.why_not)
-            backend: Backend = getattr(import_module(entry.module), entry.factory)(threads)
-            return backend
+            return _open(entry, method, threads)
     names = ", ".join(entry.name for entry in _ENTRIES)
     raise InputError(f"there is no tracking backend {name!r}", f"choose auto, {names}")
 
 
-def backend_name(name: str) -> str:
+def check_method(method: str) -> None:
+    """Raise `InputError` unless `method` is one of `METHODS`."""
+    if method not in METHODS:
+        raise InputError(
+            f"there is no tracking method {method!r}", f"choose {' or '.join(METHODS)}"
+        )
+
+
+def backend_name(name: str, method: str = "precise") -> str:
     """Return the name of the backend that `open_backend` opens for `name`, without opening it."""
     if name != "auto":
         return name
-    can = [entry.name for entry in _ENTRIES if entry.name in _AUTO and _info(entry).available]
+    can = [entry.name for entry in _candidates(method) if _info(entry).available]
     return can[0] if can else name
 
 
-def _open_best(threads: int) -> Backend:
+def _open(entry: _Entry, method: str, threads: int) -> Backend:
+    if method not in entry.methods:
+        only = " or ".join(entry.methods)
+        raise InputError(
+            f"the tracking backend {entry.name!r} does not know the method {method!r}",
+            f"use --method {only}, or another backend",
+        )
+    info = _info(entry)
+    if not info.available:
+        raise TrackingError(f"the tracking backend {entry.name!r} cannot run here", info.why_not)
+    factory = getattr(import_module(entry.module), entry.factory)
+    backend: Backend = factory(method=method, threads=threads)
+    return backend
+
+
+def _open_best(method: str, threads: int) -> Backend:
     reasons = []
-    for entry in _ENTRIES:
-        if entry.name in _AUTO:
-            info = _info(entry)
-            if info.available:
-                _log.info("tracking backend: %s (%s)", entry.name, entry.label)
-                return open_backend(entry.name, threads=threads)
-            reasons.append(f"{entry.name}: {info.why_not}")
+    for entry in _candidates(method):
+        info = _info(entry)
+        if info.available:
+            _log.info("tracking backend: %s (%s)", entry.name, entry.label)
+            return _open(entry, method, threads)
+        reasons.append(f"{entry.name}: {info.why_not}")
     raise TrackingError("no tracking backend can run here", "; ".join(reasons))
+
+
+def _candidates(method: str) -> list[_Entry]:
+    """Return what "auto" tries for `method`, best first."""
+    by_name = {entry.name: entry for entry in _ENTRIES}
+    return [by_name[name] for name in _AUTO if method in by_name[name].methods]
 
 
 def _info(entry: _Entry) -> BackendInfo:
     why_not: str = getattr(import_module(entry.module), entry.why_not)()
-    return BackendInfo(entry.name, entry.label, available=not why_not, why_not=why_not)
+    return BackendInfo(
+        entry.name, entry.label, available=not why_not, why_not=why_not, methods=entry.methods
+    )

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.tracking.precise import track_precise
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.verdict import locate, screen
 from napari_beadscope.tracking.zlut import ZLut
@@ -27,10 +28,12 @@ def why_not() -> str:
 
 
 class CpuBackend:
-    """magtrack's numbers, compiled: bytes of the camera in, rows out, without the GIL.
+    """Compiled kernels: bytes of the camera in, rows out, without the GIL.
 
     Parameters
     ----------
+    method : str
+        "precise", or "magtrack-compatible" for magtrack's numbers.
     threads : int
         Threads over which each batch is spread; rows do not depend on it.
     """
@@ -38,10 +41,12 @@ class CpuBackend:
     name = "cpu"
     device = "cpu"
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, method: str = "precise", threads: int = 1) -> None:
         if threads < 1:
             raise InputError(f"{threads} threads cannot track", "use 1 or more")
+        self.method = method
         self._threads = threads
+        self._chain = track_precise if method == "precise" else track_compatible
 
     def warm_up(self, size_px: int, dtype: str, zlut: ZLut | None) -> None:
         """Compile the kernels, or load them from numba's cache; log how long it took."""
@@ -59,21 +64,22 @@ class CpuBackend:
         result = TrackResult.empty(n, size_px)
         parts = min(self._threads, n)
         if parts <= 1:
-            _track(stack, zlut, result, slice(None))
+            self._chain(stack, zlut, result)
             return result
         edges = np.linspace(0, n, parts + 1).astype(int)
         first, *others = (slice(low, high) for low, high in pairwise(edges))
         with ThreadPoolExecutor(parts - 1) as pool:
-            futures = [pool.submit(_track, stack, zlut, result, rows) for rows in others]
-            _track(stack, zlut, result, first)
+            futures = [
+                pool.submit(self._chain, stack[rows], zlut, result.part(rows)) for rows in others
+            ]
+            self._chain(stack[first], zlut, result.part(first))
             for future in futures:
                 future.result()
         return result
 
 
-def _track(stack: np.ndarray, zlut: ZLut | None, result: TrackResult, rows: slice) -> None:
-    """Track ``stack[rows]`` into the same rows of `result`."""
-    part = result.part(rows)
-    screened = screen(stack[rows])
-    part.reason[:] = screened.reason
-    locate(screened, zlut, part)
+def track_compatible(stack: np.ndarray, zlut: ZLut | None, result: TrackResult) -> None:
+    """Track `stack` with magtrack's numbers into `result`, in the calling thread."""
+    screened = screen(stack)
+    result.reason[:] = screened.reason
+    locate(screened, zlut, result)

@@ -45,15 +45,15 @@ def why_not_gpu() -> str:
     return ""
 
 
-def on_cpu(threads: int = 1) -> MagtrackBackend:
-    """Return the reference backend on the CPU (it has no use for `threads`)."""
-    del threads
+def on_cpu(method: str = "magtrack-compatible", threads: int = 1) -> MagtrackBackend:
+    """Return the reference backend on the CPU (it has one method and no use for `threads`)."""
+    del method, threads
     return MagtrackBackend("magtrack", "cpu", np)
 
 
-def on_gpu(threads: int = 1) -> MagtrackBackend:
+def on_gpu(method: str = "magtrack-compatible", threads: int = 1) -> MagtrackBackend:
     """Return the reference backend on the first CUDA device."""
-    del threads
+    del method, threads
     import cupy
 
     return MagtrackBackend("magtrack-gpu", "cuda:0", cupy)
@@ -61,6 +61,8 @@ def on_gpu(threads: int = 1) -> MagtrackBackend:
 
 class MagtrackBackend:
     """magtrack's own code behind our contract; slow, and the yardstick for all others."""
+
+    method = "magtrack-compatible"
 
     def __init__(self, name: str, device: str, xp: Any) -> None:
         self.name = name
@@ -119,7 +121,7 @@ class MagtrackBackend:
         result.x_px[rows], result.y_px[rows] = _to_host(x), _to_host(y)
         result.profiles[rows] = _to_host(profiles).T
         if zlut is not None:
-            table = xp.asarray(zlut.table())
+            table = xp.asarray(np.vstack([zlut.z_nm, zlut.at_one_px(stack.shape[1] // 2).T]))
             result.z_nm[rows] = _to_host(magtrack.lookup_z(profiles, table))
 
 

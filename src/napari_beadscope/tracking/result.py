@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class TrackResult:
         0 (nothing to see) to 1 (perfect rings, perfect match); see `tracking.verdict`.
     reason : ndarray, shape (n,), uint32
         `core.types.Reason`; 0 means the row can be trusted.
+    sigma_x_px, sigma_y_px, sigma_z_nm : ndarray, shape (n,), float32
+        Standard error of the position as the fit estimates it from the row's own pixels; NaN
+        where unknown (always, with the method "magtrack-compatible").
     """
 
     x_px: np.ndarray
@@ -32,20 +35,16 @@ class TrackResult:
     profiles: np.ndarray
     quality: np.ndarray
     reason: np.ndarray
+    sigma_x_px: np.ndarray
+    sigma_y_px: np.ndarray
+    sigma_z_nm: np.ndarray
 
     def __len__(self) -> int:
         return len(self.x_px)
 
     def part(self, rows: slice) -> TrackResult:
         """Return the chosen rows; they share memory with this result."""
-        return TrackResult(
-            self.x_px[rows],
-            self.y_px[rows],
-            self.z_nm[rows],
-            self.profiles[rows],
-            self.quality[rows],
-            self.reason[rows],
-        )
+        return TrackResult(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @classmethod
     def empty(cls, n: int, size_px: int) -> TrackResult:
@@ -63,4 +62,7 @@ class TrackResult:
             profiles=np.full((n, size_px // 2), np.nan, dtype=np.float32),
             quality=np.zeros(n, dtype=np.float32),
             reason=np.zeros(n, dtype=np.uint32),
+            sigma_x_px=np.full(n, np.nan, dtype=np.float32),
+            sigma_y_px=np.full(n, np.nan, dtype=np.float32),
+            sigma_z_nm=np.full(n, np.nan, dtype=np.float32),
         )

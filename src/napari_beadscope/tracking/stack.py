@@ -19,7 +19,11 @@ MAX_SIZE_PX = 2 * MAX_RADIAL_BINS
 
 
 def track_stack(
-    stack: Any, zlut: ZLut | str | os.PathLike[str] | None = None, *, backend: str = "auto"
+    stack: Any,
+    zlut: ZLut | str | os.PathLike[str] | None = None,
+    *,
+    method: str = "precise",
+    backend: str = "auto",
 ) -> TrackResult:
     """Find x, y and, with a Z-LUT, z of the bead in each crop.
 
@@ -30,6 +34,8 @@ def track_stack(
         other numbers are converted to float64.
     zlut : ZLut or path, optional
         Radial profiles at known heights, made with crops of the same size.
+    method : str
+        "precise", or "magtrack-compatible" for the numbers that the magtrack package gives.
     backend : str
         A name from `list_backends`, or "auto".
 
@@ -42,7 +48,8 @@ def track_stack(
     Raises
     ------
     InputError
-        If the stack has another shape, or the Z-LUT does not suit the crop size.
+        If the stack has another shape, the Z-LUT does not suit the crop size, there is no such
+        method or backend, or the backend does not know the method.
     TrackingError
         If the backend is not available.
 
@@ -60,7 +67,7 @@ def track_stack(
         zlut = ZLut.load(zlut)
     if zlut is not None:
         zlut.check_matches(checked.shape[1])
-    return open_backend(backend).track(checked, zlut)
+    return open_backend(backend, method=method).track(checked, zlut)
 
 
 def check_stack(stack: Any) -> np.ndarray:
