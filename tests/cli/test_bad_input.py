@@ -36,12 +36,12 @@ BAD: dict[str, tuple[str, str]] = {
     "missing zlut": ("track {}/movie.tif --zlut {}/none.txt --out {}/new", "does not exist"),
     "zlut of words": ("track {}/movie.tif --zlut {}/text.tif --out {}/new", "not a table"),
     "zlut of a size": (
-        "track {}/movie.tif --zlut {}/zlut.txt --roi-size 48 --out {}/new",
-        "the Z-LUT has 32 radial bins, but ROIs of 48 px give 24",
+        "track {}/movie.tif --zlut {}/zlut.txt --roi-size 72 --out {}/new",
+        "the Z-LUT reaches 31 px from the centre, but ROIs of 72 px need 35 px",
     ),
     "zlut when recording": (
-        "record --camera replay:{}/movie.tif --zlut {}/zlut.txt --roi-size 48 --out {}/new",
-        "the Z-LUT has 32 radial bins",
+        "record --camera replay:{}/movie.tif --zlut {}/zlut.txt --roi-size 72 --out {}/new",
+        "the Z-LUT reaches 31 px",
     ),
     # ROIs and bead lists
     "roi outside": (

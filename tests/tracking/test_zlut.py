@@ -82,14 +82,46 @@ def test_missing_folder_and_binary_files(tmp_path: Path) -> None:
         _table().save(tmp_path / "no" / "zlut.txt")
 
 
-def test_size_must_match() -> None:
+def test_it_must_reach_as_far_as_the_rois_need() -> None:
     lut = _table(bins=16)
-    lut.check_matches(32)
-    lut.check_matches(33)
-    with pytest.raises(InputError, match="16 radial bins, but ROIs of 64 px give 32"):
+    for size_px in (16, 31, 32, 33):
+        lut.check_matches(size_px)
+    with pytest.raises(InputError, match=r"reaches 15 px .* ROIs of 64 px need 31 px"):
         lut.check_matches(64)
     with pytest.raises(InputError, match="planes"):
         _table(planes=6).check_matches(32)
+    fine = ZLut(lut.z_nm, lut.profiles, 0.25)
+    assert (fine.reach_px, fine.size_px) == (3.75, 8)
+    with pytest.raises(InputError, match="need 15 px"):
+        fine.check_matches(32)
+
+
+def test_the_radial_step_is_kept_on_disk(tmp_path: Path) -> None:
+    ZLut(_table().z_nm, _table().profiles, 0.3).save(tmp_path / "zlut.txt")
+    assert ZLut.load(tmp_path / "zlut.txt").radial_step_px == 0.3
+    assert np.loadtxt(tmp_path / "zlut.txt").shape == (17, 9)
+    (tmp_path / "zlut.txt").write_text("# radial_step_px: wide\n1 2 3\n1 2 3\n1 2 3\n")
+    with pytest.raises(InputError, match="'wide' is not a number"):
+        ZLut.load(tmp_path / "zlut.txt")
+
+
+def test_fine_profiles_become_the_mean_of_rings() -> None:
+    r = np.arange(128) * 0.25
+    lut = ZLut(np.arange(3.0), np.stack([r, r**2, np.cos(r)]), 0.25)
+    coarse = lut.at_one_px(32)
+    k = np.arange(1, 32)
+    np.testing.assert_allclose(coarse[0, 1:], k + 1 / (12 * k), rtol=2e-4)  # mean of r over a ring
+    np.testing.assert_allclose(coarse[1, 1:], k**2 + 0.25, rtol=3e-4)
+    plain = _table()
+    np.testing.assert_array_equal(plain.at_one_px(10), plain.profiles[:, :10])
+    with pytest.raises(InputError, match="reaches"):
+        lut.at_one_px(33)
+
+
+def test_a_qtrk_file_says_what_to_run(tmp_path: Path) -> None:
+    (tmp_path / "lut.radialzlut").write_bytes(bytes(50))
+    with pytest.raises(InputError, match=r"zlut convert .*lut\.radialzlut zlut.txt --z-nm"):
+        ZLut.load(tmp_path / "lut.radialzlut")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +130,7 @@ def test_size_must_match() -> None:
         (np.arange(3), np.ones((4, 8))),
         (np.ones((3, 1)), np.ones((3, 8))),
         (np.arange(1), np.ones((1, 8))),
-        (np.arange(3), np.ones((3, 500))),
+        (np.arange(3), np.ones((3, 2000))),
     ],
 )
 def test_shapes_must_belong_together(z_nm: np.ndarray, profiles: np.ndarray) -> None:

@@ -94,7 +94,9 @@ def _run(screened: Screened, zlut: ZLut | None, result: TrackResult, *, locate: 
     from napari_beadscope.tracking import kernels
 
     size = screened.size_px
-    planes, heights = (np.zeros((0, 0)), np.zeros(0)) if zlut is None else _normalised(zlut)
+    planes, heights = (
+        (np.zeros((0, 0)), np.zeros(0)) if zlut is None else _normalised(zlut, size // 2)
+    )
     scratch = (
         np.empty(size * size),
         np.empty(size),
@@ -128,9 +130,9 @@ def _run(screened: Screened, zlut: ZLut | None, result: TrackResult, *, locate: 
 
 
 @lru_cache(maxsize=8)
-def _normalised(zlut: ZLut) -> tuple[np.ndarray, np.ndarray]:
+def _normalised(zlut: ZLut, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Planes without mean and of norm 1, shape ``(r - 1, p)`` (no first bin), and the heights."""
-    planes = zlut.profiles[:, 1:].T.copy()
+    planes = zlut.at_one_px(bins)[:, 1:].T.copy()
     planes -= planes.mean(axis=0)
     norm = np.sqrt((planes**2).sum(axis=0))
     planes /= np.where(norm > 0, norm, np.inf)

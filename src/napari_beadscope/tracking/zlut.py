@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +15,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.core.types import MAX_RADIAL_BINS, Reason
+from napari_beadscope.core.types import Reason
 
 if TYPE_CHECKING:
     from napari_beadscope.tracking.backend import Backend
 
 _log = logging.getLogger(__name__)
 
-#: Planes that the sub-plane parabola needs around the best match.
+#: Planes that finding z between planes needs.
 MIN_PLANES = 7
+#: Radial bins a Z-LUT may have: a 256 px ROI to its corners, in steps of 0.25 px.
+MAX_BINS = 1024
+_STEP_COMMENT = re.compile(r"#\s*radial_step_px\s*[:=]\s*(\S+)")
+_CLOSE = 1e-6  # px: rounding of radial steps
+_NODES = 32  # points per 1 px bin at which a finer profile is integrated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +40,11 @@ class ZLut:
     z_nm : array, shape (p,)
         Heights of the planes in nm, strictly rising or strictly falling.
     profiles : array, shape (p, r)
-        One radial profile per plane; bin ``k`` holds the mean intensity at ``k`` px from the
-        centre, ``r = size_px // 2``. The first bin may be NaN (it is never matched).
+        One radial profile per plane; bin ``k`` is the intensity at ``k * radial_step_px`` from the
+        centre. With the step of 1.0 of MagTrack's files it is the mean over the pixels whose
+        distance rounds to ``k``. The first bin may be NaN (it is never matched).
+    radial_step_px : float
+        Distance between two bins.
 
     Raises
     ------
@@ -47,17 +56,18 @@ class ZLut:
     >>> lut = ZLut(z_nm=[0.0, 50.0, 100.0], profiles=[[1, 2], [3, 5], [8, 13]])
     >>> lut.planes, lut.bins
     (3, 2)
-    >>> lut.size_px
-    4
+    >>> lut.reach_px, lut.size_px
+    (1.0, 4)
     """
 
     z_nm: np.ndarray
     profiles: np.ndarray
+    radial_step_px: float = 1.0
 
     def __post_init__(self) -> None:
         z_nm = np.array(self.z_nm, dtype=np.float64)
         profiles = np.array(self.profiles, dtype=np.float64)
-        _check(z_nm, profiles)
+        _check(z_nm, profiles, self.radial_step_px)
         z_nm.flags.writeable = False
         profiles.flags.writeable = False
         object.__setattr__(self, "z_nm", z_nm)
@@ -74,17 +84,25 @@ class ZLut:
         return int(self.profiles.shape[1])
 
     @property
+    def reach_px(self) -> float:
+        """Distance of the outermost bin from the centre, px."""
+        return (self.bins - 1) * self.radial_step_px
+
+    @property
     def size_px(self) -> int:
-        """The even ROI size in px that gives this many bins."""
-        return 2 * self.bins
+        """The largest even ROI size in px that this Z-LUT suits."""
+        return 2 * (int(self.reach_px + _CLOSE) + 1)
 
     def check_matches(self, size_px: int) -> None:
-        """Raise `InputError` unless ROIs of `size_px` can be looked up in this Z-LUT."""
-        if self.bins != size_px // 2:
+        """Raise `InputError` unless ROIs of `size_px` can be looked up in this Z-LUT.
+
+        It must reach as far as their radial profiles: ``size_px // 2 - 1`` px.
+        """
+        if self.reach_px + _CLOSE < size_px // 2 - 1:
             raise InputError(
-                f"the Z-LUT has {self.bins} radial bins, but ROIs of {size_px} px give "
-                f"{size_px // 2}",
-                f"use ROIs of {self.size_px} px or a Z-LUT made with ROIs of {size_px} px",
+                f"the Z-LUT reaches {self.reach_px:g} px from the centre, but ROIs of {size_px} px "
+                f"need {size_px // 2 - 1} px",
+                f"use ROIs of {self.size_px} px or less, or a Z-LUT made with ROIs of {size_px} px",
             )
         if self.planes < MIN_PLANES:
             raise InputError(
@@ -97,6 +115,7 @@ class ZLut:
         """Read MagTrack's text layout: first row z in nm, then one row per radial bin.
 
         Values are separated by blanks, tabs or commas; lines that start with ``#`` are comments.
+        The comment ``# radial_step_px: 0.25`` says how far apart bins are; without it, 1 px.
 
         Raises
         ------
@@ -104,6 +123,12 @@ class ZLut:
             If there is no such file, it does not hold a table of numbers, or z is not monotonic.
         """
         path = Path(path)
+        if path.suffix.lower() == ".radialzlut" and path.is_file():
+            raise InputError(
+                f"{path} is a Z-LUT of QTrk, without heights and radial step",
+                f"run `beadscope zlut convert {path} zlut.txt --z-nm START:STOP:STEP "
+                "--radial-step-px PX` and use zlut.txt",
+            )
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -124,16 +149,22 @@ class ZLut:
                 "the first row holds z in nm, then there is one row per radial bin",
             )
         try:
-            return cls(z_nm=table[0], profiles=table[1:].T)
+            return cls(table[0], table[1:].T, _step_of(text))
         except InputError as error:
             raise InputError(f"in the Z-LUT file {path}: {error.what}", error.remedy) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write MagTrack's text layout; the file appears whole or not at all."""
+        """Write MagTrack's text layout; the file appears whole or not at all.
+
+        Radial steps other than MagTrack's 1 px are stated in a comment before the table.
+        """
         path = Path(path)
         part = path.with_name(path.name + ".part")
         try:
-            np.savetxt(part, self.table(), fmt="%.17g")
+            header = (
+                "" if self.radial_step_px == 1.0 else f"radial_step_px: {self.radial_step_px!r}"
+            )
+            np.savetxt(part, self.table(), fmt="%.17g", header=header)
             os.replace(part, path)
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -142,6 +173,38 @@ class ZLut:
     def table(self) -> np.ndarray:
         """Return MagTrack's array, shape ``(1 + r, p)``: z in the first row, then the bins."""
         return np.vstack([self.z_nm, self.profiles.T])
+
+    def at_one_px(self, bins: int) -> np.ndarray:
+        """Return profiles of 1 px wide bins, shape ``(p, bins)``.
+
+        Bin ``k`` is the mean over the ring from ``k - 0.5`` to ``k + 0.5`` px, by area; of a
+        Z-LUT that has such bins it is the bin itself.
+
+        Raises
+        ------
+        InputError
+            If the Z-LUT does not reach that far.
+
+        Examples
+        --------
+        >>> lut = ZLut([0.0, 50.0], [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]], radial_step_px=0.5)
+        >>> lut.at_one_px(3).round(1).tolist()[0]
+        [0.7, 2.2, 3.5]
+        """
+        if bins - 1 > self.reach_px + _CLOSE:
+            self.check_matches(2 * bins)
+        if self.radial_step_px == 1.0:
+            return self.profiles[:, :bins].copy()
+        from scipy.interpolate import CubicSpline
+
+        profiles = self.profiles.copy()
+        lacking = ~np.isfinite(profiles[:, 0])
+        profiles[lacking, 0] = profiles[lacking, 1]
+        spline = CubicSpline(np.arange(self.bins) * self.radial_step_px, profiles, axis=1)
+        low = np.maximum(np.arange(bins) - 0.5, 0.0)[:, np.newaxis]
+        high = np.minimum(np.arange(bins) + 0.5, self.reach_px)[:, np.newaxis]
+        r = low + (high - low) * (np.arange(_NODES) + 0.5) / _NODES
+        return np.asarray((spline(r) * r).sum(axis=2) / r.sum(axis=1))
 
 
 def build_zlut(stack: np.ndarray, z_nm: np.ndarray, backend: Backend | str = "auto") -> ZLut:
@@ -222,7 +285,20 @@ def _rows(text: str) -> list[list[float]]:
     return rows
 
 
-def _check(z_nm: np.ndarray, profiles: np.ndarray) -> None:
+def _step_of(text: str) -> float:
+    """Return the radial step that a comment states, or 1.0."""
+    found = _STEP_COMMENT.search(text)
+    if found is None:
+        return 1.0
+    try:
+        return float(found[1])
+    except ValueError:
+        raise InputError(
+            f"the radial step '{found[1]}' is not a number", "write # radial_step_px: 0.25"
+        ) from None
+
+
+def _check(z_nm: np.ndarray, profiles: np.ndarray, step_px: float) -> None:
     """Raise `InputError` unless the two arrays make a Z-LUT."""
     if z_nm.ndim != 1 or profiles.ndim != 2 or len(z_nm) != len(profiles):
         raise InputError(
@@ -234,10 +310,14 @@ def _check(z_nm: np.ndarray, profiles: np.ndarray) -> None:
             f"a Z-LUT of {len(z_nm)} planes and {profiles.shape[1]} radial bins is too small",
             "sweep the focus over more heights",
         )
-    if profiles.shape[1] > MAX_RADIAL_BINS:
+    if profiles.shape[1] > MAX_BINS:
         raise InputError(
-            f"the Z-LUT has {profiles.shape[1]} radial bins, at most {MAX_RADIAL_BINS} are carried",
-            "use smaller ROIs",
+            f"the Z-LUT has {profiles.shape[1]} radial bins, at most {MAX_BINS} can be used",
+            "use smaller ROIs or a coarser radial step",
+        )
+    if not 0.01 <= step_px <= 10.0:
+        raise InputError(
+            f"a radial step of {step_px} px cannot be used", "use 0.01 to 10 px, such as 0.25"
         )
     steps = np.diff(z_nm)
     if not (np.isfinite(z_nm).all() and ((steps > 0).all() or (steps < 0).all())):

@@ -188,7 +188,8 @@ def _one_bead(figure: Figure, recording: Recording, bead: Bead, zlut: ZLut) -> N
 
     axes = figure.add_subplot(top[1])
     z_um = zlut.z_nm / 1000
-    shown = zlut.profiles[:, 1:]
+    profiles = zlut.at_one_px(found.profiles.shape[1])
+    shown = profiles[:, 1:]
     axes.imshow(
         shown,
         cmap="gray",
@@ -201,12 +202,12 @@ def _one_bead(figure: Figure, recording: Recording, bead: Bead, zlut: ZLut) -> N
     axes.set_title("Z-LUT and the height found")
 
     axes = figure.add_subplot(top[2])
-    radius = np.arange(zlut.bins)
+    radius = np.arange(found.profiles.shape[1])
     if np.isfinite(found.z_nm[0]):
         plane = int(np.abs(zlut.z_nm - found.z_nm[0]).argmin())
         axes.plot(
             radius[1:],
-            _normal(zlut.profiles[plane][1:]),
+            _normal(profiles[plane][1:]),
             color=_TRUE,
             linewidth=4,
             alpha=0.6,
