@@ -24,7 +24,7 @@ PACKED = "napari_beadscope/napari.yaml"
 #: Asked for, though only others import it: tifffile decodes compressed files with it.
 INDIRECT = {"imagecodecs"}
 #: Imported, where present, by code that an extra is for.
-OF_EXTRAS = {"cupy", "pytest"}
+OF_EXTRAS = {"cupy", "laptrack", "pytest"}
 
 #: Runs in the fresh environment: where npe2 finds the manifest, and what it says.
 FIND = """

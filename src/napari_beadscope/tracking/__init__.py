@@ -19,6 +19,8 @@ from napari_beadscope.tracking.find import (
     find_beads,
     suggest_roi_size,
 )
+from napari_beadscope.tracking.free_beads import LinkedBeads, find_and_link
+from napari_beadscope.tracking.link import link_positions
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.stack import track_stack
 from napari_beadscope.tracking.zlut import ZLut, build_zlut
@@ -28,11 +30,14 @@ __all__ = [
     "Backend",
     "BackendInfo",
     "FoundBeads",
+    "LinkedBeads",
     "TrackResult",
     "ZLut",
     "beads_from_found",
     "build_zlut",
+    "find_and_link",
     "find_beads",
+    "link_positions",
     "list_backends",
     "open_backend",
     "suggest_roi_size",
