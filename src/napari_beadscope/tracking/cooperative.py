@@ -1,4 +1,4 @@
-"""Words in which tracking mathematics is written once for one thread and for a block of many.
+"""Words in which tracking mathematics is written once: for one thread and for a block of many.
 
 Functions that use them are plain Python in numba's subset; `specialise` compiles them for a CPU,
 where one thread does all (the meanings given here), or for a GPU, where a block of threads shares
@@ -28,6 +28,8 @@ PI = 3.141592653589793
 
 #: The working type: float64 on a CPU, float32 on a GPU.
 real = np.float64
+#: The type of sums over many rows: float64 on a CPU, float32 on a GPU, where a thread adds few.
+tally = np.float64
 #: Always double.
 wide = np.float64
 

@@ -42,16 +42,18 @@ class Target:
         ``(function, finite) -> compiled function``, for functions called by others and for the
         one that was asked for.
     words : mapping
-        What to bind instead of the functions of `cooperative`, by name.
-    real : type
-        The working type of literals and constants.
+        What to bind instead of a function that stands for a target's own (a word of
+        `cooperative`, or a loop tuned for one kind of machine), by the function it replaces.
+    real, tally : type
+        The working type of literals and constants, and that of sums.
     """
 
     name: str
     helper: Callable[[FunctionType, bool], Any]
     entry: Callable[[FunctionType, bool], Any]
-    words: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[Callable[..., Any], Any] = field(default_factory=dict)
     real: type = np.float64
+    tally: type = np.float64
 
 
 def specialise(function: Callable[..., Any], target: Target) -> Any:
@@ -72,9 +74,17 @@ def specialise(function: Callable[..., Any], target: Target) -> Any:
     return _Build(target).of(_plain(function), entry=True)
 
 
-def for_cpu(function: Callable[..., Any]) -> Any:
-    """Return `function` compiled for one thread of the CPU: no GIL, cached on disk."""
-    return specialise(function, _cpu())
+def for_cpu(function: Callable[..., Any], *, real: type = np.float64) -> Any:
+    """Return `function` compiled for one thread of the CPU: no GIL, cached on disk.
+
+    Parameters
+    ----------
+    function : function
+        Plain Python in numba's subset.
+    real : type
+        The working type, float64 or float32 (twice as many in a vector).
+    """
+    return specialise(function, _cpu(real))
 
 
 def digest_of(function: Callable[..., Any], target: Target) -> str:
@@ -83,7 +93,7 @@ def digest_of(function: Callable[..., Any], target: Target) -> str:
 
 
 @cache
-def _cpu() -> Target:
+def _cpu(real: type) -> Target:
     from numba import njit
     from numba.core import types
     from numba.extending import intrinsic
@@ -104,13 +114,14 @@ def _cpu() -> Target:
         return intrinsic(answer)
 
     zero, one = constant(0), constant(1)
-    indices = {"thread": zero, "lane": zero, "warp": zero}
-    counts = {"threads": one, "lanes": one, "warps": one}
+    indices = (cooperative.thread, cooperative.lane, cooperative.warp)
+    counts = (cooperative.threads, cooperative.lanes, cooperative.warps)
     return Target(
         name="cpu",
         helper=lambda function, finite: njit(**options(finite))(function),
         entry=lambda function, finite: njit(cache=True, **options(finite))(function),
-        words=indices | counts,
+        words=dict.fromkeys(indices, zero) | dict.fromkeys(counts, one),
+        real=real,
     )
 
 
@@ -150,7 +161,8 @@ class _Build:
 
     def digest(self, function: FunctionType) -> str:
         """Return a digest of the code, constants and words that `function` reaches."""
-        parts, seen, waiting = [repr(self._target.real)], set(), [function]
+        seen: set[FunctionType] = set()
+        parts, waiting = [repr((self._target.real, self._target.tally))], [function]
         while waiting:
             one = waiting.pop(0)
             if one in seen:
@@ -168,16 +180,14 @@ class _Build:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def _meaning(self, value: Any) -> Any:
-        """Return what a word of `cooperative` stands for here; anything else as it is."""
-        if getattr(value, "__module__", "") == cooperative.__name__:
-            return self._target.words.get(value.__name__, value)
-        return value
+        """Return what stands for `value` here: another function for some, else itself."""
+        return self._target.words.get(_plain(value), value) if _is_ours(value) else value
 
     def _bind(self, function: FunctionType, name: str, value: Any) -> Any:
         """Return what the global `name` of `function` is in its copy."""
         value = self._meaning(value)
-        if name == "real" and value is cooperative.real:
-            return self._target.real
+        if value is np.float64 and name in ("real", "tally"):
+            return self._target.real if name == "real" else self._target.tally
         if _is_ours(value):
             return self.of(_plain(value))
         if isinstance(value, ModuleType) and value.__name__.startswith(_PACKAGE):
