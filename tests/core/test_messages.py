@@ -28,7 +28,7 @@ VALUES = {
     "tuple[Bead, ...]": TASK.beads, "float | str": "on", "dict[str, Any]": {"k": 1},
     "dict[str, str]": {"focus": "um"}, "tuple[str, ...]": ("a", "b"),
     "Shared": messages.Shared(("t",), 9, "h", "m"), "tuple[WorkerStatus, ...]": (),
-    "Command": messages.StartLive(),
+    "Command": messages.StartLive(), "str | None": "text", "Tracking": messages.Tracking("cpu"),
 }  # fmt: skip
 
 

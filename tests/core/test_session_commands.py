@@ -19,6 +19,8 @@ from napari_beadscope.core.messages import (
     StartRecording,
     StopLive,
     StopRecording,
+    Tracking,
+    TrackingChanged,
 )
 from napari_beadscope.core.orders import Crashed, Done, Move, RunCamera, SetTask
 from napari_beadscope.core.types import Bead, Calibration, Roi
@@ -229,3 +231,33 @@ def test_there_are_only_so_many_motors(engine):
     for k in range(16):
         engine.ask(AddMotor(f"m{k}", "simulated-focus"))
     assert "16 motors already" in engine.reply(engine.ask(AddMotor("m16", "simulated-focus"))).what
+
+
+def test_backend_and_method_are_one_task(engine):
+    engine.ask(SetBackend("cpu", "magtrack-compatible"))
+    (order,) = engine.orders("tracker-0")
+    assert (order.task.backend, order.task.method) == ("cpu", "magtrack-compatible")
+    for tracker in ("tracker-0", "tracker-1"):
+        engine.say(tracker, Done(last_number(engine)))
+    engine.ask(SetBackend(method="precise"))
+    (order,) = engine.orders("tracker-1")
+    task = order.task
+    assert (task.backend, task.method) == ("cpu", "precise")
+    reply = engine.reply(engine.ask(SetBackend(method="quick")))
+    assert (reply.what, reply.remedy) == (
+        "there is no tracking method 'quick'",
+        "choose precise or magtrack-compatible",
+    )
+
+
+def test_what_trackers_prepare_is_announced_once_for_all(engine):
+    ready = Tracking("cpu", "cpu", "precise", "2 cores")
+    compiling = Tracking("cpu", "cpu", "precise", "2 cores", "compiling kernels")
+    engine.say("tracker-0", compiling)
+    engine.say("tracker-1", compiling)
+    engine.say("tracker-0", ready)
+    assert engine.state.tracking == compiling
+    engine.say("tracker-1", ready)
+    assert [event.tracking for event in engine.events(TrackingChanged)] == [compiling, ready]
+    engine.gone("tracker-0")
+    assert engine.state.tracking == ready

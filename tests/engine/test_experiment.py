@@ -19,6 +19,8 @@ from napari_beadscope.core.messages import (
     LiveChanged,
     Log,
     StatusChanged,
+    Tracking,
+    TrackingChanged,
 )
 from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.devices.simulated import SimulatedMicroscope
@@ -146,8 +148,34 @@ def test_bad_calibrations_are_refused(scope: Scope, zlut: Path, tmp_path: Path) 
 def test_a_bad_backend_is_refused(scope: Scope) -> None:
     with pytest.raises(BeadscopeError, match="nonsense"):
         scope.set_backend("nonsense")
-    scope.set_backend("magtrack")
-    scope.set_backend("auto")
+    with pytest.raises(InputError, match="--method magtrack-compatible"):
+        scope.set_backend("magtrack")
+    with pytest.raises(InputError, match="choose precise or magtrack-compatible"):
+        scope.set_method("quick")
+    assert scope.tracking.method == "precise"
+
+
+def test_method_and_backend_are_said_and_recorded(scope: Scope, tmp_path: Path) -> None:
+    seen: list[Tracking] = []
+    forget = scope.on_event(
+        lambda event: seen.append(event.tracking) if isinstance(event, TrackingChanged) else None
+    )
+    try:
+        scope.set_backend("magtrack", method="magtrack-compatible")
+        scope.wait_for(lambda s: s.tracking.backend == "magtrack" and not s.tracking.step)
+        assert "asked for" in scope.tracking.why
+        recorded = open_recording(scope.record(tmp_path / "r", "track", frames=3)).manifest
+        assert (recorded.backend, recorded.method) == ("magtrack", "magtrack-compatible")
+        scope.set_backend("auto", method="precise")
+        scope.wait_for(lambda s: s.tracking.method == "precise" and not s.tracking.step)
+    finally:
+        forget()
+    assert scope.tracking.backend in ("cpu", "gpu")
+    assert "compiling kernels" in {tracking.step for tracking in seen}
+    recorded = open_recording(scope.record(tmp_path / "q", "track", frames=3)).manifest
+    assert (recorded.backend, recorded.method) == (scope.tracking.backend, "precise")
+    recorded = open_recording(scope.record(tmp_path / "f", "full", frames=3)).manifest
+    assert (recorded.backend, recorded.method) == ("", "")
 
 
 def test_camera_properties(scope: Scope, tmp_path: Path) -> None:

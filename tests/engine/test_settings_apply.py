@@ -12,6 +12,7 @@ SETTINGS = {
     "camera.fps": 50.0,
     "camera.properties": {"gain": 2.0},
     "tracking.backend": "cpu",
+    "tracking.method": "magtrack-compatible",
     "recording.mode": "track",
     "recording.profiles": True,
     "recording.min_free_gb": 0.1,
@@ -26,6 +27,9 @@ def test_settings_reach_camera_trackers_and_files(tmp_path: Path) -> None:
         scope.set_beads([Bead(3, Roi(64, 64, 64))])
         recording = open_recording(scope.record(tmp_path / "r", frames=5))
     assert recording.manifest.mode.value == "track"
-    assert recording.manifest.backend == "cpu"
+    assert (recording.manifest.backend, recording.manifest.method) == (
+        "cpu",
+        "magtrack-compatible",
+    )
     assert len(recording.tracks) == 5
     assert (tmp_path / "r" / "profiles.csv").read_text().startswith("frame,bead,r0,")

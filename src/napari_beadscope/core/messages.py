@@ -45,6 +45,35 @@ class Shared(Message, frozen=True):
     motors: str
 
 
+class Tracking(Message, frozen=True):
+    """How beads are tracked, in one tracker or in all.
+
+    ``backend`` is the one that runs ('' before any does) on ``device``, and ``why`` says why that
+    one. ``step`` is what must be done before tracking starts ('' when nothing), such as
+    "compiling kernels".
+    """
+
+    backend: str = ""
+    device: str = ""
+    method: str = ""
+    why: Text = ""
+    step: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Backend, method and why, or the step that is being done.
+
+        Examples
+        --------
+        >>> Tracking("cpu", "cpu", "precise", "no CUDA device found; 2 cores").sentence
+        'cpu, precise (no CUDA device found; 2 cores)'
+        """
+        if not self.backend:
+            return self.step
+        text = f"{self.backend}, {self.method}"
+        return f"{text} ({self.why})" if self.why else text
+
+
 # --- commands -------------------------------------------------------------------------------
 
 
@@ -69,9 +98,10 @@ class SetCalibration(Message, frozen=True):
 
 
 class SetBackend(Message, frozen=True):
-    """Choose the tracking backend by name."""
+    """Choose the tracking backend by name and the method; None leaves it as it is."""
 
-    backend: str
+    backend: str | None = None
+    method: str | None = None
 
 
 class SetCamera(Message, frozen=True):
@@ -203,6 +233,7 @@ class Status(Message, frozen=True):
     write_bytes_per_s: float
     workers: tuple[WorkerStatus, ...]
     missed: int = 0  # of `dropped`, how many the camera never delivered
+    tracking: Tracking = Tracking()
 
 
 class StatusChanged(Message, frozen=True):
@@ -234,6 +265,12 @@ class CalibrationChanged(Message, frozen=True):
     """The pixel size and Z-LUT that are used, true for every tracker."""
 
     calibration: Calibration
+
+
+class TrackingChanged(Message, frozen=True):
+    """Backend, method, or what is being prepared has changed."""
+
+    tracking: Tracking
 
 
 class MotorsChanged(Message, frozen=True):
@@ -304,6 +341,7 @@ Event = Union[  # noqa: UP007
     LiveChanged,
     BeadsChanged,
     CalibrationChanged,
+    TrackingChanged,
     MotorsChanged,
     AcquisitionChanged,
     WorkerLost,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Union
 
-from napari_beadscope.core.messages import Log, Message, Progress, Stream, Text
+from napari_beadscope.core.messages import Log, Message, Progress, Stream, Text, Tracking
 from napari_beadscope.core.types import FrameFormat, TrackerTask
 
 
@@ -203,6 +203,7 @@ Report = Union[  # noqa: UP007
     RecordingFailed,
     StreamEnded,
     Crashed,
+    Tracking,
     Log,
     Progress,
 ]

@@ -19,6 +19,8 @@ from napari_beadscope.core.messages import (
     Progress,
     Stream,
     StreamChanged,
+    Tracking,
+    TrackingChanged,
     WorkerLost,
 )
 from napari_beadscope.core.orders import (
@@ -149,10 +151,20 @@ def _said(turn: Turn, name: str, report: object) -> None:
             session_commands.done(turn, name, report)
         case Armed() | Began() | Finished() | RecordingFailed():
             session_recording.heard(turn, name, report)
+        case Tracking():
+            _tracks(turn, {**turn.state.trackings, name: report})
         case StreamEnded(seq) if turn.state.streaming:
             turn.set(streaming=False)
             turn.publish(LiveChanged(False, "the source has no more frames"))
             session_recording.finish(turn, seq)
+
+
+def _tracks(turn: Turn, trackings: dict[str, Tracking]) -> None:
+    """Note what the trackers say about themselves; announce it if that changes the whole."""
+    before = turn.state.tracking
+    turn.set(trackings=trackings)
+    if turn.state.tracking != before:
+        turn.publish(TrackingChanged(turn.state.tracking))
 
 
 def _ready(turn: Turn, name: str, report: Ready) -> None:
@@ -260,6 +272,7 @@ def _gone(turn: Turn, name: str, why: str) -> None:
         respawn_at_s=turn.now_s + pause,
         killed_for="",
     )
+    _tracks(turn, {key: said for key, said in turn.state.trackings.items() if key != name})
     if not stopping:
         traceback = worker.words.traceback if worker.words else ""
         turn.publish(WorkerLost(name, why, traceback, again))

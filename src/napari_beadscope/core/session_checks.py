@@ -10,7 +10,7 @@ import re
 from napari_beadscope.core.errors import DeviceError, EngineError, InputError, StateError
 from napari_beadscope.core.messages import StartRecording
 from napari_beadscope.core.session_state import State, WorkerState
-from napari_beadscope.core.types import MAX_BEAD, AcquisitionMode, Bead, Calibration
+from napari_beadscope.core.types import MAX_BEAD, METHODS, AcquisitionMode, Bead, Calibration
 
 _MIN_ROI_PX = 8
 _MAX_MOTORS = 16  # rows of the table that holds their positions
@@ -90,6 +90,14 @@ def check_calibration(calibration: Calibration) -> None:
     if not 0 < calibration.nm_per_px < float("inf"):
         raise InputError(
             f"nm per px is {calibration.nm_per_px}", "give the size of a pixel, above 0"
+        )
+
+
+def check_method(method: str | None) -> None:
+    """Raise unless there is such a tracking method; None stands for the present one."""
+    if method is not None and method not in METHODS:
+        raise InputError(
+            f"there is no tracking method {method!r}", f"choose {' or '.join(METHODS)}"
         )
 
 

@@ -50,6 +50,7 @@ from napari_beadscope.core.orders import (
 from napari_beadscope.core.session_checks import (
     check_beads,
     check_calibration,
+    check_method,
     check_new_motor,
     check_not_failed,
     check_not_recording,
@@ -227,9 +228,11 @@ def _change(
             check_not_recording(turn.state, "change the calibration")
             check_calibration(calibration)
             _change_task(turn, asker, CalibrationChanged(calibration), calibration=calibration)
-        case SetBackend(backend):
-            check_not_recording(turn.state, "change the tracking backend")
-            _change_task(turn, asker, None, backend=backend)
+        case SetBackend(backend, method):
+            check_not_recording(turn.state, "change the tracking backend or method")
+            check_method(method)
+            asked = {"backend": backend, "method": method}
+            _change_task(turn, asker, None, **{k: v for k, v in asked.items() if v is not None})
         case SetCamera(name, value):
             check_not_recording(turn.state, "change the camera")
             _order(

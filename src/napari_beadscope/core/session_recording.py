@@ -51,7 +51,13 @@ def begin(turn: Turn, asker: Asker, command: StartRecording) -> None:
     participants = {"recorder", *(state.trackers if mode.tracks else ())}
     failed = [n for n in state.workers if n.startswith("tracker-") and n not in state.trackers]
     task = TrackerTask(
-        state.beads, state.calibration, state.backend, mode, command.folder, state.profiles
+        state.beads,
+        state.calibration,
+        state.backend,
+        state.method,
+        mode,
+        command.folder,
+        state.profiles,
     )
     turn.set(
         recording=Recording(
@@ -62,6 +68,7 @@ def begin(turn: Turn, asker: Asker, command: StartRecording) -> None:
                 "frames": command.frames,
                 "seconds": command.seconds,
                 "asked_s": turn.now_s,
+                "backend": state.tracking.backend,
             },
             RecordingPhase.ARMING,
             turn.now_s,

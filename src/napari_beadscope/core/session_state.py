@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from napari_beadscope.core.messages import Event, Reply, Request, Stream
+from napari_beadscope.core.messages import Event, Reply, Request, Stream, Tracking
 from napari_beadscope.core.orders import Order, Ready, Report
-from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat, TrackerTask
+from napari_beadscope.core.types import (
+    METHODS,
+    AcquisitionMode,
+    Bead,
+    Calibration,
+    FrameFormat,
+    TrackerTask,
+)
 
 
 class Phase(str, Enum):
@@ -55,7 +62,7 @@ class Limits:
     stop_timeout_s: float = 5.0
     finish_timeout_s: float = 120.0
     backoff_s: float = 0.25
-    order_timeout_s: float = 120.0  # a tracker may have to compile for a new task
+    order_timeout_s: float = 300.0  # a tracker may have to compile for a new task
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +166,8 @@ class State:
     """Everything the supervisor's decisions depend on.
 
     ``streaming`` is whether the camera is to stream, also while it is being restarted.
-    ``camera_settings`` are set again when it is. ``waiting_format`` is a new frame format that
-    waits for the recording in the old one to end.
+    ``camera_settings`` are set again when it is. ``trackings`` is what each tracker last said.
+    ``waiting_format`` is a new frame format that waits for the recording in the old one to end.
     """
 
     limits: Limits
@@ -172,6 +179,8 @@ class State:
     beads: tuple[Bead, ...] = ()
     calibration: Calibration = field(default_factory=Calibration)
     backend: str = "auto"
+    method: str = METHODS[0]
+    trackings: dict[str, Tracking] = field(default_factory=dict)
     profiles: bool = True
     camera_settings: dict[str, float | str] = field(default_factory=dict)
     waiting_format: Ready | None = None
@@ -203,6 +212,14 @@ class State:
         return "FINISHED" if self.last_recording_done else "READY"
 
     @property
+    def tracking(self) -> Tracking:
+        """How beads are tracked, and what any tracker has still to prepare."""
+        said = [self.trackings[name] for name in self.trackers if name in self.trackings]
+        one = next((tracking for tracking in said if tracking.backend), Tracking())
+        step = next((tracking.step for tracking in said if tracking.step), "")
+        return Tracking(one.backend, one.device, self.method, one.why, step)
+
+    @property
     def is_stopping(self) -> bool:
         """Whether the engine is on its way out."""
         return self.phase in (Phase.STOPPING, Phase.STOPPED)
@@ -213,7 +230,9 @@ class State:
 
     def live_task(self) -> TrackerTask:
         """Return what trackers do while nothing is recorded."""
-        return TrackerTask(self.beads, self.calibration, self.backend, profiles=self.profiles)
+        return TrackerTask(
+            self.beads, self.calibration, self.backend, self.method, profiles=self.profiles
+        )
 
 
 # --- stimuli --------------------------------------------------------------------------------

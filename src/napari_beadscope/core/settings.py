@@ -10,12 +10,12 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_beadscope.core.errors import SettingsError
-from napari_beadscope.core.types import AcquisitionMode
+from napari_beadscope.core.types import METHODS, AcquisitionMode
 
 
 def _number(default: Any, unit: str, low: float, high: float, meaning: str) -> Any:
@@ -53,6 +53,11 @@ class TrackingSettings(_Section):
     """How beads are tracked."""
 
     backend: str = _other("auto", "Tracking backend", "auto, or a name listed by `beadscope info`")
+    method: Literal["precise", "magtrack-compatible"] = _other(
+        METHODS[0],
+        "How a position is found: `precise`, or `magtrack-compatible` for the numbers of MagScope",
+        ", ".join(METHODS),
+    )
     roi_size_px: int = _number(
         64, "px", 8, 256, "Edge of the ROI of beads that are listed, not found"
     )

@@ -170,6 +170,7 @@ class TrackerTask:
     beads: tuple[Bead, ...] = ()
     calibration: Calibration = Calibration()
     backend: str = "auto"
+    method: str = METHODS[0]
     mode: AcquisitionMode | None = None
     folder: str = ""
     profiles: bool = True

@@ -8,6 +8,7 @@ import msgspec
 
 from napari_beadscope.core.messages import Shared
 from napari_beadscope.core.session_state import Limits
+from napari_beadscope.core.types import METHODS
 from napari_beadscope.ring import TableSpec
 
 HEALTH_ROWS = 64
@@ -42,6 +43,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     status_hz: float = 10.0
     health_log_s: float = 60.0
     profiles: bool = True
+    backend: str = "auto"
+    method: str = METHODS[0]
     settings: dict[str, Any] = {}
     verbose: bool = False
 

@@ -29,7 +29,7 @@ from napari_beadscope.core.orders import (
     SetTask,
     Untracked,
 )
-from napari_beadscope.core.types import FrameStamp
+from napari_beadscope.core.types import FrameStamp, TrackerTask
 from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.row_merge import RowMerge
 from napari_beadscope.engine.worker import RingWorker
@@ -208,7 +208,8 @@ class RecorderWorker(RingWorker):
             fps=self.stream.fps,
             camera_id=self.config.engine.camera_id,
             camera_properties=header.get("properties", {}),
-            backend=backend_name(task.backend) if task.mode.tracks else "",
+            backend=_backend(task, header) if task.mode.tracks else "",
+            method=task.method if task.mode.tracks else "",
             settings=settings,
             name=Path(task.folder).name,
             profiles=task.mode.tracks and bool(recording.get("profiles", False)),
@@ -320,6 +321,11 @@ class RecorderWorker(RingWorker):
         self._next = seq
         self.beat(busy=0)
         return len(views) or 1
+
+
+def _backend(task: TrackerTask, header: dict) -> str:
+    """Return the backend that the trackers have said they use, or what they were asked for."""
+    return str(header.get("backend") or "") or backend_name(task.backend, task.method)
 
 
 def _begun_since(folder: Path, since_s: float) -> Manifest | None:

@@ -88,6 +88,7 @@ class StatusBoard:
             recorded_s=time.monotonic() - recording.since_s if recording else 0.0,
             disk_left_bytes=_disk_left(recording.task.folder if recording else ""),
             write_bytes_per_s=_write_rate(state, fps),
+            tracking=state.tracking,
             workers=tuple(
                 _worker_status(worker, health[name]) for name, worker in state.workers.items()
             ),

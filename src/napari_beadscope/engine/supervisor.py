@@ -96,7 +96,9 @@ class Supervisor:
         self._make_shared()
         self._callers = Callers(socket_address(self.session), self._secret, self._inbox)
         state, effects = session.start(config.camera_id, config.limits, time.monotonic())
-        self._state = replace(state, profiles=config.profiles)
+        self._state = replace(
+            state, profiles=config.profiles, backend=config.backend, method=config.method
+        )
         self._board = StatusBoard(self._health, self._tracks)
         self._alive = True
         for effect in effects:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.core.errors import BeadscopeError
-from napari_beadscope.core.messages import Stream
+from napari_beadscope.core.messages import Stream, Tracking
 from napari_beadscope.core.orders import (
     Abort,
     Arm,
@@ -32,14 +32,16 @@ from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.gpu_lock import gpu_lock
 from napari_beadscope.engine.worker import RingWorker
 from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackRingSpec, TrackWriter
-from napari_beadscope.tracking import Backend, ZLut, open_backend
+from napari_beadscope.tracking import Backend, ZLut
+from napari_beadscope.tracking.choice import Choice, choose_backend
 from napari_beadscope.tracking.rows import to_rows
 
 _LOG = logging.getLogger(__name__)
 _IDLE_PAUSE_S = 0.05
 _POLL_S = 0.001
-_BATCH_ROIS = 512
 _COMPILE_LEASE_S = 300.0
+_SPARE_CORES = 1  # the camera's
+_USUAL_SIZE_PX = 64
 _QUIET_S = 0.3
 _STREAMING_S = 1.0
 _GPU_LEASE_S = 30.0
@@ -60,9 +62,12 @@ class TrackerWorker(RingWorker):
         self._ring: FrameReader | None = None
         self._task = TrackerTask()
         self._backend: Backend | None = None
-        self._backend_name = ""
+        self._choice: Choice | None = None
+        self._chosen_for = ("", "")
+        self._told = Tracking()
         self._zlut: ZLut | None = None
         self._warm: tuple = ()
+        self._warm_up_due = False
         self._saving = self._begun = self._resumed = self._ending = False
         self._stop = -1
         self._next = 0
@@ -70,7 +75,7 @@ class TrackerWorker(RingWorker):
         self._total = self._tracked = self._number = 0
 
     def open(self) -> None:
-        """Report readiness; backends are opened with the first task."""
+        """Report readiness; backends are opened with the first task or stream."""
         self.report(Ready())
 
     def attach(self, stream: Stream) -> None:
@@ -80,7 +85,7 @@ class TrackerWorker(RingWorker):
         spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
         self._ring = FrameReader.attach(spec, writable=True)
         self._next = self._mine(self._ring.head)
-        self._warm = ()
+        self._warm_up_due = True
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
@@ -103,6 +108,8 @@ class TrackerWorker(RingWorker):
 
     def turn(self) -> float:
         """Track what there is."""
+        if self._warm_up_due:
+            self._warm_up_early()
         ring = self._ring
         if ring is None or self._backend is None:
             return _IDLE_PAUSE_S
@@ -156,19 +163,59 @@ class TrackerWorker(RingWorker):
             zlut = ZLut.load(Path(task.calibration.zlut))
             if size:
                 zlut.check_matches(size)
-        self.beat(_COMPILE_LEASE_S)
-        if self._backend is None or self._backend_name != task.backend:
-            self._backend = open_backend(task.backend)
-            self._backend_name = task.backend
-        dtype = self.stream.format.dtype if self.stream is not None else ""
-        warm = (task.backend, size, dtype, task.calibration.zlut)
-        if size and dtype and warm != self._warm:
-            began = time.perf_counter()
-            self._backend.warm_up(size, dtype, zlut)
-            _LOG.debug("backend warmed up in %.2f s", time.perf_counter() - began)
-            self._warm = warm
-        self.beat()
+        backend = self._open(task)
+        if size and self.stream is not None:
+            self._warm_up(backend, size, self.stream.format.dtype, task.calibration.zlut, zlut)
         self._task, self._zlut = task, zlut
+
+    def _open(self, task: TrackerTask) -> Backend:
+        """Return the backend that the task asks for, the present one if it is that."""
+        asked = (task.backend, task.method)
+        if self._backend is None or self._chosen_for != asked:
+            choice = choose_backend(
+                task.backend, method=task.method, spare=_SPARE_CORES, sharers=self._count
+            )
+            self._backend, self._choice, self._chosen_for = choice.open(), choice, asked
+            self._warm = ()
+        return self._backend
+
+    def _warm_up_early(self) -> None:
+        """Get the kernels ready before there are beads, so that tracking can start at once."""
+        self._warm_up_due = False
+        if self.stream is None or self._warm:
+            return
+        try:
+            backend = self._open(self._task)
+            self._warm_up(backend, _USUAL_SIZE_PX, self.stream.format.dtype, "", None)
+        except BeadscopeError as error:  # the task that needs it will say so
+            _LOG.debug("not warmed up: %s", error)
+
+    def _warm_up(
+        self, backend: Backend, size: int, dtype: str, path: str, zlut: ZLut | None
+    ) -> None:
+        """Let the backend compile and load what such ROIs need; say so while it does."""
+        warm = (size, dtype, path)
+        if warm == self._warm:
+            return
+        if not self._warm:
+            self._tell(backend, "compiling kernels")
+        began = time.perf_counter()
+        self.beat(_COMPILE_LEASE_S)
+        with self.may_be_cut_short():
+            backend.warm_up(size, dtype, zlut)
+        self.beat()
+        _LOG.debug("backend warmed up in %.2f s", time.perf_counter() - began)
+        self._warm = warm
+        self._tell(backend)
+
+    def _tell(self, backend: Backend, step: str = "") -> None:
+        """Tell everybody which backend tracks, and why, if that is news."""
+        assert self._choice is not None
+        why = getattr(backend, "note", "") or self._choice.why
+        tracking = Tracking(backend.name, backend.device, backend.method, why, step)
+        if tracking != self._told:
+            self._told = tracking
+            self.report(tracking)
 
     def _arm(self, number: int, task: TrackerTask, resume: bool) -> None:
         assert self._ring is not None
@@ -223,7 +270,8 @@ class TrackerWorker(RingWorker):
 
     def _collect(self, ring: FrameReader, stop: int) -> list[tuple[int, FrameStamp, np.ndarray]]:
         """Return the crops of the next frames of the share before `stop`, at most a batch."""
-        limit = max(1, _BATCH_ROIS // max(1, len(self._task.beads)))
+        assert self._choice is not None
+        limit = max(1, self._choice.batch_rois // max(1, len(self._task.beads)))
         batch: list[tuple[int, FrameStamp, np.ndarray]] = []
         for seq in range(self._next, stop, self._count):
             if len(batch) == limit:
@@ -296,5 +344,6 @@ class TrackerWorker(RingWorker):
         lock = nullcontext() if self._backend.device == "cpu" else gpu_lock(self._backend.device)
         with lock:
             result = self._backend.track(stack, self._zlut)
+        self._tell(self._backend)  # it may have had to fall back
         seqs, stamps = [seq for seq, _, _ in batch], [stamp for _, stamp, _ in batch]
         return to_rows(result, beads, seqs, stamps, profiles=self._task.profiles)

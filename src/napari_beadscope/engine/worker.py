@@ -7,6 +7,7 @@ itself when the supervisor is gone. Run as ``python -m napari_beadscope.engine.w
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
 import os
@@ -16,6 +17,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -63,10 +65,11 @@ class Worker(ABC):
         self._health = LatestTable.attach(health_spec(config.shared.health), writable=True)
         self._lease_ns = 0
         self._cut_off = threading.Event()
+        self._expendable = False
         self._link = Link(
             dial(config.address, config.secret),
             Order,
-            self._inbox.put,
+            self._heard,
             self._supervisor_gone,
             "supervisor",
         )
@@ -77,6 +80,12 @@ class Worker(ABC):
     def is_cut_off(self) -> bool:
         """Whether the supervisor is gone, as soon as that is known, also within a turn."""
         return self._cut_off.is_set()
+
+    def _heard(self, order: Order) -> None:
+        """Called on the link's thread."""
+        if self._expendable and isinstance(order, Stop):
+            os._exit(0)
+        self._inbox.put(order)
 
     def _supervisor_gone(self) -> None:
         self._cut_off.set()
@@ -115,6 +124,15 @@ class Worker(ABC):
         now = time.monotonic_ns()
         self._lease_ns = max(now, now + int(lease_s * 1e9))
         self._health.write(self.config.row, heartbeat_ns=self._lease_ns, **values)
+
+    @contextlib.contextmanager
+    def may_be_cut_short(self) -> Iterator[None]:
+        """Within it, an order to stop ends the process at once: nothing would be lost."""
+        self._expendable = True
+        try:
+            yield
+        finally:
+            self._expendable = False
 
     def state(self, name: str) -> None:
         """Show a state: READY, RUNNING or FINISHED."""

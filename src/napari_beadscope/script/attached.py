@@ -28,6 +28,7 @@ from napari_beadscope.core.messages import (
     Status,
     StopLive,
     StopRecording,
+    Tracking,
 )
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat, FrameStamp
@@ -36,6 +37,7 @@ from napari_beadscope.script.configure import absolute, recording_folder
 from napari_beadscope.script.view import EngineView, Frame
 
 STOP_TIMEOUT_S = 150.0
+_PREPARE_S = 330.0  # trackers may have to compile
 
 
 class AttachedScope:
@@ -119,7 +121,7 @@ class AttachedScope:
 
     def set_beads(self, beads: tuple[Bead, ...] | list[Bead]) -> None:
         """Replace the beads that are tracked; returns when that is true for every tracker."""
-        self._ask(SetBeads(tuple(beads)), timeout_s=300.0)
+        self._ask(SetBeads(tuple(beads)), timeout_s=_PREPARE_S)
 
     def find_beads(
         self, max_beads: int | None = None, size_px: int | None = None
@@ -161,11 +163,21 @@ class AttachedScope:
         old = self.calibration
         path = old.zlut if zlut is None else absolute(zlut)
         new = Calibration(old.nm_per_px if nm_per_px is None else float(nm_per_px), path)
-        self._ask(SetCalibration(new), timeout_s=300.0)
+        self._ask(SetCalibration(new), timeout_s=_PREPARE_S)
 
-    def set_backend(self, name: str) -> None:
-        """Choose the tracking backend (see ``beadscope info``)."""
-        self._ask(SetBackend(name), timeout_s=300.0)
+    @property
+    def tracking(self) -> Tracking:
+        """Which backend tracks with which method and why, and what is still being prepared."""
+        self._attached()
+        return self._view.status().tracking
+
+    def set_backend(self, name: str | None = None, method: str | None = None) -> None:
+        """Choose the tracking backend (see ``beadscope info``) and the method; None: as it is."""
+        self._ask(SetBackend(name, method), timeout_s=_PREPARE_S)
+
+    def set_method(self, method: str) -> None:
+        """Choose the tracking method: "precise" or "magtrack-compatible"."""
+        self.set_backend(None, method)
 
     def camera_properties(self) -> list[dict[str, Any]]:
         """Return the camera's properties: name, unit, kind, minimum, maximum, choices, value."""

@@ -47,6 +47,8 @@ def engine_config(
         ring_mb=engine.ring_mb,
         min_ring_slots=engine.min_ring_slots,
         status_hz=engine.status_hz,
+        backend=settings.tracking.backend,
+        method=settings.tracking.method,
         profiles=settings.tracking.profiles or settings.recording.profiles,
         settings=settings.to_dict(),
         verbose=verbose,

@@ -187,8 +187,8 @@ class Scope(AttachedScope, Closing):
         asked = {"fps": camera.fps, "exposure_ms": camera.exposure_ms, **camera.properties}
         self.set_camera(**{name: value for name, value in asked.items() if value is not None})
         self._ask(SetCalibration(Calibration(tracking.nm_per_px, absolute(tracking.zlut))))
-        if tracking.backend != "auto":
-            self.set_backend(tracking.backend)
+        if tracking.backend != "auto":  # the engine has it: refuse one that cannot be used
+            self.set_backend(tracking.backend, tracking.method)
 
 
 def _wait_for_end(pid: int, timeout_s: float) -> None:

@@ -106,6 +106,7 @@ class Manifest(_Part):
     format: FormatRecord
     fps: float = Field(default=0.0, ge=0)
     backend: str = ""
+    method: str = ""
     calibration: CalibrationRecord = CalibrationRecord()
     beads: list[BeadRecord] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -135,6 +136,7 @@ class Manifest(_Part):
         camera_id: str = "",
         camera_properties: Mapping[str, Any] | None = None,
         backend: str = "",
+        method: str = "",
         settings: Mapping[str, Any] | None = None,
         name: str = "",
         profiles: bool = False,
@@ -154,6 +156,7 @@ class Manifest(_Part):
             format=FormatRecord.model_validate(asdict(format)),
             fps=fps,
             backend=backend,
+            method=method,
             calibration=CalibrationRecord(nm_per_px=calibration.nm_per_px, zlut=calibration.zlut),
             beads=[
                 BeadRecord(bead=b.bead, y0=b.roi.y0, x0=b.roi.x0, size=b.roi.size) for b in beads

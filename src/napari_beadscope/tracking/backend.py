@@ -126,14 +126,44 @@ def open_backend(name: str = "auto", *, method: str = "precise", threads: int = 
     >>> open_backend("cpu", method="magtrack-compatible").method
     'magtrack-compatible'
     """
+    tried = candidates(name, method)
+    for info in tried:
+        if info.available:
+            _log.info("tracking backend: %s (%s), method %s", info.name, info.label, method)
+            entry = _entry(info.name)
+            factory = getattr(import_module(entry.module), entry.factory)
+            backend: Backend = factory(method=method, threads=threads)
+            return backend
+    raise no_backend(name, tried)
+
+
+def candidates(name: str, method: str) -> tuple[BackendInfo, ...]:
+    """Return what `name` stands for, best first: itself, or all that "auto" tries for `method`.
+
+    Raises
+    ------
+    InputError
+        If there is no such backend or method, or the backend does not know the method.
+    """
     check_method(method)
     if name == "auto":
-        return _open_best(method, threads)
-    for entry in _ENTRIES:
-        if entry.name == name:
-            return _open(entry, method, threads)
-    names = ", ".join(entry.name for entry in _ENTRIES)
-    raise InputError(f"there is no tracking backend {name!r}", f"choose auto, {names}")
+        return tuple(_info(one) for one in map(_entry, _AUTO) if method in one.methods)
+    entry = _entry(name)
+    if method not in entry.methods:
+        raise InputError(
+            f"the tracking backend {name!r} does not know the method {method!r}",
+            f"use --method {' or '.join(entry.methods)}, or another backend",
+        )
+    return (_info(entry),)
+
+
+def no_backend(name: str, tried: tuple[BackendInfo, ...]) -> TrackingError:
+    """Return the error that says why none of `tried`, which `name` stands for, can run."""
+    if name != "auto":
+        what = f"the tracking backend {name!r} cannot run here"
+        return TrackingError(what, tried[0].why_not)
+    reasons = [f"{info.name}: {info.why_not}" for info in tried]
+    return TrackingError("no tracking backend can run here", "; ".join(reasons))
 
 
 def check_method(method: str) -> None:
@@ -148,40 +178,15 @@ def backend_name(name: str, method: str = "precise") -> str:
     """Return the name of the backend that `open_backend` opens for `name`, without opening it."""
     if name != "auto":
         return name
-    can = [entry.name for entry in _candidates(method) if _info(entry).available]
-    return can[0] if can else name
+    return next((info.name for info in candidates(name, method) if info.available), name)
 
 
-def _open(entry: _Entry, method: str, threads: int) -> Backend:
-    if method not in entry.methods:
-        only = " or ".join(entry.methods)
-        raise InputError(
-            f"the tracking backend {entry.name!r} does not know the method {method!r}",
-            f"use --method {only}, or another backend",
-        )
-    info = _info(entry)
-    if not info.available:
-        raise TrackingError(f"the tracking backend {entry.name!r} cannot run here", info.why_not)
-    factory = getattr(import_module(entry.module), entry.factory)
-    backend: Backend = factory(method=method, threads=threads)
-    return backend
-
-
-def _open_best(method: str, threads: int) -> Backend:
-    reasons = []
-    for entry in _candidates(method):
-        info = _info(entry)
-        if info.available:
-            _log.info("tracking backend: %s (%s)", entry.name, entry.label)
-            return _open(entry, method, threads)
-        reasons.append(f"{entry.name}: {info.why_not}")
-    raise TrackingError("no tracking backend can run here", "; ".join(reasons))
-
-
-def _candidates(method: str) -> list[_Entry]:
-    """Return what "auto" tries for `method`, best first."""
-    by_name = {entry.name: entry for entry in _ENTRIES}
-    return [by_name[name] for name in _AUTO if method in by_name[name].methods]
+def _entry(name: str) -> _Entry:
+    for entry in _ENTRIES:
+        if entry.name == name:
+            return entry
+    names = ", ".join(entry.name for entry in _ENTRIES)
+    raise InputError(f"there is no tracking backend {name!r}", f"choose auto, {names}")
 
 
 def _info(entry: _Entry) -> BackendInfo:
