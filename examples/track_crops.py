@@ -10,18 +10,16 @@ import numpy as np
 
 from napari_beadscope import track_stack
 from napari_beadscope.devices.simulated import SimulatedMicroscope
-from napari_beadscope.tracking import build_zlut, open_backend
+from napari_beadscope.tracking import build_zlut
 
 SIZE_PX = 64
 HALF = SIZE_PX // 2
 microscope = SimulatedMicroscope({"beads": 1, "height_px": 256, "width_px": 256})
 
-# Focus sweeps of the bead make the Z-LUT, its radial profile at known heights. A profile depends a
-# little on where between pixels the bead is, so the mean of several places is taken.
+# A focus sweep of the bead makes the Z-LUT, its radial profile at known heights.
 planes_nm = np.arange(0.0, 6000.0, 50.0)
-places = [(x, y) for x in (0.0, 0.25, 0.5, 0.75) for y in (0.0, 0.25, 0.5, 0.75)]
-sweeps = [microscope.focus_sweep(planes_nm, size_px=SIZE_PX, offset_px=place) for place in places]
-zlut = build_zlut(np.concatenate(sweeps), np.tile(planes_nm, len(sweeps)), open_backend("auto"))
+sweep = microscope.focus_sweep(planes_nm, size_px=SIZE_PX, offset_px=(0.3, -0.2))
+zlut = build_zlut(sweep, planes_nm)
 
 # Two hundred frames of the same bead, cropped around its nominal place.
 x_px, y_px = np.rint(microscope.bead_positions_px()[0]).astype(int)

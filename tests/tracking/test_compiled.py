@@ -106,7 +106,7 @@ def test_reference_backend_is_the_package(magtrack: Backend) -> None:
     lut = build_zlut(beads(0, 64, 0, z)[0], z, magtrack)
     warnings.simplefilter("ignore")
     x, y, height, profiles = package.stack_to_xyzp(
-        np.ascontiguousarray(stack.transpose(1, 2, 0)), lut.table()
+        np.ascontiguousarray(stack.transpose(1, 2, 0)), np.vstack([lut.z_nm, lut.at_one_px(32).T])
     )
     result = magtrack.track(stack, lut)
     np.testing.assert_array_equal(result.x_px, x)
@@ -240,7 +240,7 @@ def test_a_bead_with_structure_is_trusted_only_where_the_centre_is_right(
 def test_another_kind_of_bead_does_not_match(cpu: Backend) -> None:
     lut = ring_zlut(cpu)
     stack, _ = noisy_rings(10, seed=8)
-    inverted = track_stack(255 - stack, ZLut(lut.z_nm[25:36], lut.profiles[25:36]))
+    inverted = track_stack(255 - stack, ZLut(lut.z_nm[25:36], lut.profiles[25:36], 0.25))
     assert np.isfinite(inverted.x_px).all()
     assert (inverted.reason != Reason.OK).all()
     assert np.isnan(inverted.z_nm).all()

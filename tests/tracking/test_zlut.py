@@ -149,7 +149,7 @@ def test_arrays_cannot_be_changed_from_outside() -> None:
 
 def test_falling_heights_work() -> None:
     lut = ring_zlut(open_backend("cpu"))
-    falling = ZLut(lut.z_nm[::-1], lut.profiles[::-1])
+    falling = ZLut(lut.z_nm[::-1], lut.profiles[::-1], lut.radial_step_px)
     middle, z = np.full(3, 23.6), np.array([-440.0, 30.0, 610.0])
     stack = rings(middle, middle, z)
     one, other = track_stack(stack, lut), track_stack(stack, falling)

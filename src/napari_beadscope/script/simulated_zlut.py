@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +12,11 @@ if TYPE_CHECKING:
 
 #: Heights of the planes above the focal plane, nm: all that a bead at rest or pulled can reach.
 PLANES_NM = np.arange(1000.0, 4500.0, 50.0)
-_OFFSETS = 4
+_PLACES_PX = ((0.3, -0.2), (-0.1, 0.4))  # no two pixels at the same distance from the centre
 
 
 def simulated_zlut(microscope: SimulatedMicroscope, size_px: int) -> ZLut:
-    """Return a Z-LUT from sweeps of a bead at many places between pixels.
-
-    One place alone would shift every z: by 78 nm for a centre on a pixel's corner.
+    """Return a Z-LUT from two sweeps of a bead, at two places between pixels.
 
     Parameters
     ----------
@@ -28,13 +25,9 @@ def simulated_zlut(microscope: SimulatedMicroscope, size_px: int) -> ZLut:
     size_px : int
         Edge of the ROIs that it is for, px.
     """
-    from napari_beadscope.tracking import build_zlut, open_backend
+    from napari_beadscope.tracking import build_zlut
 
-    steps = (np.arange(_OFFSETS) + 0.5) / _OFFSETS - 0.5
     sweeps = [
-        microscope.focus_sweep(PLANES_NM, size_px=size_px, offset_px=(float(x), float(y)))
-        for x in steps
-        for y in steps
+        microscope.focus_sweep(PLANES_NM, size_px=size_px, offset_px=place) for place in _PLACES_PX
     ]
-    backend = open_backend("auto", threads=os.cpu_count() or 1)
-    return build_zlut(np.concatenate(sweeps), np.tile(PLANES_NM, len(sweeps)), backend)
+    return build_zlut(np.concatenate(sweeps), np.tile(PLANES_NM, len(sweeps)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -195,7 +195,7 @@ def check_beyond_the_zlut(backend: Backend) -> None:
     """Heights that the Z-LUT does not hold are NaN or flagged, never plausible."""
     lut = ring_zlut(backend)
     middle = np.full(6, (SIZE_PX - 1) / 2)
-    part = ZLut(z_nm=lut.z_nm[20:41], profiles=lut.profiles[20:41])  # ± 500 nm
+    part = replace(lut, z_nm=lut.z_nm[20:41], profiles=lut.profiles[20:41])  # ± 500 nm
     result = backend.track(rings(middle, middle, np.array([-900, -700, -600, 600, 700, 900])), part)
     assert np.isfinite(result.x_px).all()
     assert np.isnan(result.z_nm).all()

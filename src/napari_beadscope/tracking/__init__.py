@@ -23,7 +23,8 @@ from napari_beadscope.tracking.free_beads import LinkedBeads, find_and_link
 from napari_beadscope.tracking.link import link_positions
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.stack import track_stack
-from napari_beadscope.tracking.zlut import ZLut, build_zlut
+from napari_beadscope.tracking.zlut import ZLut
+from napari_beadscope.tracking.zlut_build import build_zlut
 
 __all__ = [
     "METHODS",

@@ -1,26 +1,18 @@
 """The Z-LUT: radial profiles at known heights, as an object and as MagTrack's text file.
 
-Must not know how profiles are measured (backends) or matched (kernels).
+Must not know how profiles are measured (`zlut_build`) or matched.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.core.types import Reason
-
-if TYPE_CHECKING:
-    from napari_beadscope.tracking.backend import Backend
-
-_log = logging.getLogger(__name__)
 
 #: Planes that finding z between planes needs.
 MIN_PLANES = 7
@@ -205,67 +197,6 @@ class ZLut:
         high = np.minimum(np.arange(bins) + 0.5, self.reach_px)[:, np.newaxis]
         r = low + (high - low) * (np.arange(_NODES) + 0.5) / _NODES
         return np.asarray((spline(r) * r).sum(axis=2) / r.sum(axis=1))
-
-
-def build_zlut(stack: np.ndarray, z_nm: np.ndarray, backend: Backend | str = "auto") -> ZLut:
-    """Make a Z-LUT from a focus sweep of one bead; heights without a visible bead are left out.
-
-    Bins of 1 px depend on where between pixels the centre lies. A sweep in which the bead rests at
-    one such place biases z elsewhere (by 80 nm when it rests on a pixel corner, simulated); repeat
-    the sweep at several places, all in one stack: frames at the same height are averaged (13 nm).
-
-    Parameters
-    ----------
-    stack : ndarray, shape (n, y, x)
-        Square ROIs, any dtype a backend takes.
-    z_nm : array, shape (n,)
-        Height of each ROI in nm; frames at the same height are averaged.
-    backend : Backend or str
-        Measures the profiles, so that they are like those that will be looked up.
-
-    Raises
-    ------
-    InputError
-        If the lengths differ, or the bead is found at too few heights (under 7 or under 80 %).
-    """
-    from napari_beadscope.tracking.backend import open_backend
-    from napari_beadscope.tracking.stack import check_stack
-
-    stack = check_stack(stack)
-    heights = np.asarray(z_nm, dtype=np.float64)
-    if heights.shape != (len(stack),):
-        raise InputError(
-            f"{len(stack)} frames in the focus sweep, but heights of shape {heights.shape}",
-            "give one height in nm per frame",
-        )
-    if not np.isfinite(heights).all():
-        raise InputError("a height of the focus sweep is not a finite number", "give z in nm")
-    opened = open_backend(backend) if isinstance(backend, str) else backend
-    result = opened.track(stack, None)
-    usable = np.isfinite(result.profiles[:, 1:]).all(axis=1)
-    usable &= (result.reason == Reason.OK) | (result.reason == Reason.SATURATED)
-    planes, profiles = [], []
-    for z in np.unique(heights):
-        rows = usable & (heights == z)
-        if rows.any():
-            planes.append(z)
-            profiles.append(_mean_profile(result.profiles[rows]))
-        else:
-            _log.warning("no bead at z = %g nm: that height is left out of the Z-LUT", z)
-    if len(planes) < max(MIN_PLANES, 0.8 * len(np.unique(heights))):
-        raise InputError(
-            f"the bead is found at {len(planes)} of {len(np.unique(heights))} heights of the sweep",
-            f"sweep {MIN_PLANES} heights or more at which the rings of one bead are visible",
-        )
-    return ZLut(z_nm=np.array(planes), profiles=np.array(profiles))
-
-
-def _mean_profile(profiles: np.ndarray) -> np.ndarray:
-    """Mean over rows; the first bin may lack in some rows and stays NaN if it lacks in all."""
-    first = profiles[:, 0][np.isfinite(profiles[:, 0])]
-    mean = profiles.mean(axis=0, dtype=np.float64)
-    mean[0] = first.mean(dtype=np.float64) if len(first) else np.nan
-    return mean
 
 
 def _rows(text: str) -> list[list[float]]:
