@@ -82,6 +82,11 @@ BAD: dict[str, tuple[str, str]] = {
     "camera of nothing": ("record --camera replay: --out {}/new", "says not which"),
     "mode": ("record --camera simulated --mode all --out {}/new", "no acquisition mode 'all'"),
     "backend": ("track {}/movie.tif --backend quick --out {}/new", "no tracking backend 'quick'"),
+    "method": ("track {}/movie.tif --method quick --out {}/new", "no tracking method 'quick'"),
+    "method live": ("record --camera simulated --method quick --out {}/new", "no tracking method"),
+    "method of another": (
+        "track {}/movie.tif --backend magtrack --out {}/new", "use --method magtrack-compatible",
+    ),
     "backend live": ("record --camera simulated --backend quick --out {}/new", "no tracking"),
     "option without value": (
         "record --camera simulated --option beads --out {}/new", "is not NAME=VALUE",

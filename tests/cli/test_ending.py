@@ -67,7 +67,16 @@ def test_an_interrupted_tracking_names_the_rest(tmp_path: Path) -> None:
     movie = np.stack([microscope.render(number) for number in range(40)])
     tifffile.imwrite(tmp_path / "movie.tif", np.tile(movie, (80, 1, 1)), photometric="minisblack")
     out = tmp_path / "out"
-    process = start("track", tmp_path / "movie.tif", "--backend", "magtrack", "--out", out)
+    process = start(
+        "track",
+        tmp_path / "movie.tif",
+        "--method",
+        "magtrack-compatible",
+        "--backend",
+        "magtrack",
+        "--out",
+        out,
+    )
     wait_for(lambda: lines_in(out / "frames.csv") > 40 or process.poll() is not None, "rows")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

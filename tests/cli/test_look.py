@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_beadscope import __version__
 from napari_beadscope.core.messages import command_names
+from napari_beadscope.core.types import METHODS
 
 from .conftest import COMMAND, beadscope
 
@@ -19,6 +20,8 @@ def test_info_for_machines() -> None:
     assert data["commands"] == list(command_names())
     backends = {one["name"]: one for one in data["backends"]}
     assert backends["cpu"]["available"]
+    assert backends["cpu"]["methods"] == list(data["auto"]) == list(METHODS)
+    assert all("cores" in said or "gpu" in said for said in data["auto"].values())
     assert bool(backends["magtrack-gpu"]["why_not"]) != backends["magtrack-gpu"]["available"]
     assert data["folders"]["config"] == os.environ["BEADSCOPE_CONFIG_DIR"]
     assert data["folders"]["runtime"] == os.environ["BEADSCOPE_RUNTIME_DIR"]
@@ -27,7 +30,14 @@ def test_info_for_machines() -> None:
 
 def test_info_for_people() -> None:
     text = beadscope("info").out
-    for word in ("Versions", "Tracking backends", "Folders", "StartRecording", __version__):
+    for word in (
+        "Versions",
+        "Tracking backends",
+        "auto, precise",
+        "Folders",
+        "StartRecording",
+        __version__,
+    ):
         assert word in text
 
 

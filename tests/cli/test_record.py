@@ -54,8 +54,10 @@ def test_roi_movies_of_listed_beads(tmp_path: Path, real_movie: Path) -> None:
     ran = beadscope(
         "record", "--camera", f"replay:{real_movie}", "--option", "start=10", "--frames", 40,
         "--mode", "track+rois", "--beads", beads, "--roi-size", 48, "--nm-per-px", 50,
-        "--backend", "cpu", "--out", out, "--json",
+        "--backend", "cpu", "--method", "magtrack-compatible", "--out", out, "--json",
     )  # fmt: skip
+    assert (ran.data["backend"], ran.data["method"]) == ("cpu", "magtrack-compatible")
+    assert ran.data["tracking"].startswith("cpu, magtrack-compatible (asked for; ")
     assert (ran.data["frames"], ran.data["rows"], ran.data["roi_size_px"]) == (40, 80, 48)
     source = tifffile.imread(real_movie)[10:50]
     recording = open_recording(out)
@@ -65,7 +67,7 @@ def test_roi_movies_of_listed_beads(tmp_path: Path, real_movie: Path) -> None:
 
     # the ROI movies alone can be tracked again, to the same rows
     again = tmp_path / "again"
-    beadscope("track", out, "--out", again)
+    beadscope("track", out, "--out", again, "--method", "magtrack-compatible")
     rows = np.sort(open_recording(again).tracks, order=("frame", "bead"))
     tracks = np.sort(tracks, order=("frame", "bead"))
     for name in ("frame", "bead", "x_px", "y_px", "x_nm", "quality"):

@@ -39,6 +39,8 @@ def test_columns_and_manifest(offline: tuple[Path, Ran]) -> None:
     assert (out / "tracks.csv").read_text().splitlines()[0] == COLUMNS
     manifest = open_recording(out).manifest
     assert (manifest.state, manifest.mode.value, manifest.backend) == ("complete", "track", "cpu")
+    assert manifest.method == ran.data["method"] == "precise"
+    assert ran.data["tracking"].startswith("cpu, precise (")
     assert any("30 frames/s are assumed" in note for note in manifest.notes)
     assert ran.data["rows"] == 401
 
@@ -75,11 +77,12 @@ def test_a_folder_of_images_and_beads_from_a_list(tmp_path: Path, real_movie: Pa
     beads.write_text("x_px,y_px,bead\n93,89,5\n")
     out = tmp_path / "out"
     ran = beadscope(
-        "track", folder, "--beads", beads, "--roi-size", 50, "--fps", 20, "--backend", "magtrack",
-        "--out", out, "--json",
+        "track", folder, "--beads", beads, "--roi-size", 50, "--fps", 20,
+        "--method", "magtrack-compatible", "--backend", "magtrack", "--out", out, "--json",
     )  # fmt: skip
     rows = _sorted(out)
     assert (ran.data["rows"], rows["bead"].tolist()) == (12, [5] * 12)
+    assert ran.data["tracking"].startswith("magtrack, magtrack-compatible (asked for")
     np.testing.assert_allclose(rows["time_s"], np.arange(12) / 20, atol=1e-6)
     roi = Roi.around(89, 93, 50)
     expected = track_stack(roi.crop(source), method="magtrack-compatible", backend="magtrack")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from napari_beadscope.cli.bench.command import bench
 from napari_beadscope.cli.output import Output
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(bench)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Verbose = Annotated[
@@ -40,6 +42,10 @@ NmPerPx = Annotated[
 BackendName = Annotated[
     str | None,
     typer.Option("--backend", metavar="auto|NAME", help="Tracker, see `beadscope info`."),
+]
+MethodName = Annotated[
+    str | None,
+    typer.Option("--method", metavar="precise|magtrack-compatible", help="How to find a position."),
 ]
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="Settings instead of your own.")
@@ -98,6 +104,7 @@ def record(
     zlut: Zlut = None,
     roi_size: RoiSize = None,
     nm_per_px: NmPerPx = None,
+    method: MethodName = None,
     backend: BackendName = None,
     option: Annotated[
         list[str] | None,
@@ -115,7 +122,7 @@ def record(
     from napari_beadscope.cli.choices import Wanted
     from napari_beadscope.cli.record import RecordRequest, record
 
-    wanted = Wanted(beads, zlut, roi_size, nm_per_px, backend)
+    wanted = Wanted(beads, zlut, roi_size, nm_per_px, backend, method)
     request = RecordRequest(
         out, camera, seconds, frames, mode, wanted, tuple(option or ()), settings, verbose
     )
@@ -138,6 +145,7 @@ def track(
     zlut: Zlut = None,
     roi_size: RoiSize = None,
     nm_per_px: NmPerPx = None,
+    method: MethodName = None,
     backend: BackendName = None,
     fps: Annotated[
         float | None, typer.Option(metavar="F", help="Frame rate; default: the file's, or 30.")
@@ -150,7 +158,7 @@ def track(
     from napari_beadscope.cli.choices import Wanted
     from napari_beadscope.cli.track import TrackRequest, track
 
-    wanted = Wanted(beads, zlut, roi_size, nm_per_px, backend)
+    wanted = Wanted(beads, zlut, roi_size, nm_per_px, backend, method)
     track(TrackRequest(source, out, wanted, fps, settings, verbose), Output(as_json))
 
 

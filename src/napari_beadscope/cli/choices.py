@@ -18,6 +18,7 @@ from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import Bead
 from napari_beadscope.tracking import ZLut
+from napari_beadscope.tracking.choice import Choice
 
 AUTO = "auto"
 _ROOM_BYTES = 4 << 20
@@ -32,13 +33,15 @@ class Wanted:
     roi_size_px: int | None = None
     nm_per_px: float | None = None
     backend: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
     """Checked options, with the settings' values where nothing was given.
 
-    ``size_px`` is None when the beads decide; ``zlut_path`` is '' without a Z-LUT.
+    ``size_px`` is None when the beads decide; ``zlut_path`` is '' without a Z-LUT; ``tracker`` is
+    what ``backend`` comes down to in this process.
     """
 
     beads: str | None
@@ -48,6 +51,7 @@ class Choices:
     default_size_px: int
     nm_per_px: float
     backend: str
+    tracker: Choice
 
 
 def check_choices(wanted: Wanted, settings: Settings) -> Choices:
@@ -57,12 +61,12 @@ def check_choices(wanted: Wanted, settings: Settings) -> Choices:
     ------
     InputError
         A number is out of range, a file cannot be used, the Z-LUT does not match the ROI size,
-        or there is no such backend.
+        there is no such backend or method, or the backend does not know the method.
     TrackingError
         The backend cannot run here.
     """
     from napari_beadscope.storage import read_points
-    from napari_beadscope.tracking import open_backend
+    from napari_beadscope.tracking.choice import choose_backend
     from napari_beadscope.tracking.stack import MAX_SIZE_PX, MIN_SIZE_PX
 
     tracking = settings.tracking
@@ -82,9 +86,17 @@ def check_choices(wanted: Wanted, settings: Settings) -> Choices:
     if wanted.beads not in (None, AUTO):
         read_points(Path(str(wanted.beads)).expanduser())
     backend = wanted.backend or tracking.backend
-    open_backend(backend)
-    zlut_path = str(path.expanduser().absolute()) if path is not None else ""
-    return Choices(wanted.beads, zlut, zlut_path, size, tracking.roi_size_px, nm_per_px, backend)
+    tracker = choose_backend(backend, method=wanted.method or tracking.method)
+    return Choices(
+        wanted.beads,
+        zlut,
+        str(path.expanduser().absolute()) if path is not None else "",
+        size,
+        tracking.roi_size_px,
+        nm_per_px,
+        backend,
+        tracker,
+    )
 
 
 def choose_beads(choices: Choices, images: Iterable[np.ndarray], source: str) -> tuple[Bead, ...]:

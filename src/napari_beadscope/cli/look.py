@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from napari_beadscope import __version__
 from napari_beadscope.cli.engines import engine_rows, engines_data
 from napari_beadscope.cli.output import Output, table
+from napari_beadscope.core.errors import BeadscopeError
 
 _PACKAGES = (
     "numpy", "numba", "magtrack", "cupy-cuda12x", "tifffile", "av", "napari", "PyQt6", "PySide6",
@@ -38,7 +39,7 @@ def info(output: Output) -> None:
     from napari_beadscope.core.messages import command_names
     from napari_beadscope.engine.places import log_folder, runtime_folder
     from napari_beadscope.storage.settings_file import load_settings, settings_path
-    from napari_beadscope.tracking import list_backends
+    from napari_beadscope.tracking import METHODS, list_backends
 
     load_settings()  # a bad settings file is said here, rather than when recording
     versions: dict[str, str | None] = {
@@ -47,9 +48,16 @@ def info(output: Output) -> None:
         **{name: _version(name) for name in _PACKAGES},
     }
     backends = [
-        {"name": one.name, "label": one.label, "available": one.available, "why_not": one.why_not}
+        {
+            "name": one.name,
+            "label": one.label,
+            "available": one.available,
+            "why_not": one.why_not,
+            "methods": list(one.methods),
+        }
         for one in list_backends()
     ]
+    auto = {method: _auto(method) for method in METHODS}
     settings = settings_path()
     folders = {
         "settings": str(settings),
@@ -62,6 +70,7 @@ def info(output: Output) -> None:
         "versions": versions,
         "system": platform.platform(),
         "backends": backends,
+        "auto": auto,
         "folders": folders,
         "engines": engines_data(),
         "commands": list(command_names()),
@@ -76,6 +85,7 @@ def info(output: Output) -> None:
             for one in backends
         ]
     )
+    lines += _indented([(f"auto, {method}", f"takes {said}") for method, said in auto.items()])
     lines.append("Folders")
     there = "" if folders["settings_exist"] else " (not there: defaults apply)"
     lines += _indented(
@@ -90,6 +100,18 @@ def info(output: Output) -> None:
     lines.append("Commands that engines understand")
     lines.append("  " + ", ".join(command_names()))
     output.result(data, lines)
+
+
+def _auto(method: str) -> str:
+    """Return what "auto" comes down to here, and why."""
+    from napari_beadscope.tracking.choice import choose_backend
+
+    try:
+        choice = choose_backend("auto", method=method)
+    except BeadscopeError as error:
+        return f"nothing: {error}"
+    threads = f"{choice.threads} thread{'s' if choice.threads > 1 else ''}"
+    return f"{choice.name}: {choice.why}; {threads}, {choice.batch_rois} ROIs at a time"
 
 
 def _version(name: str) -> str | None:

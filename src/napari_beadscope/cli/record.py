@@ -26,7 +26,7 @@ from napari_beadscope.cli.choices import (
 )
 from napari_beadscope.cli.interrupts import Interrupted
 from napari_beadscope.cli.output import Output
-from napari_beadscope.cli.running import running
+from napari_beadscope.cli.running import running, said_if_slow
 from napari_beadscope.cli.summary import saved_lines, summarise
 from napari_beadscope.core.errors import EngineError, InputError, StateError
 from napari_beadscope.core.messages import AcquisitionChanged, Event, Status, WorkerLost
@@ -96,12 +96,17 @@ def record(request: RecordRequest, output: Output) -> None:
         if plan.needs_beads and not plan.can_wait:
             beads = _beads_of_live(plan, scope)
         if plan.needs_beads:
-            _prepare(plan, scope, beads)
+            with said_if_slow(output, lambda: scope.tracking.step):
+                _prepare(plan, scope, beads)
+        tracking = scope.tracking.sentence if plan.mode.tracks else ""
+        if tracking:
+            output.note(f"tracking with {tracking}")
         stopped = run_recording(
             scope, plan.out, plan.mode, output, seconds=plan.seconds, frames=plan.frames
         )
     summary = summarise(plan.out)
     summary["interrupted"] = stopped is not None
+    summary["tracking"] = tracking
     output.result(summary, saved_lines(summary))
     if stopped is not None:
         output.note(f"beadscope: {stopped}; every file is closed")
@@ -217,7 +222,14 @@ def _checked(request: RecordRequest) -> _Plan:
         mode,
         request.seconds or 0.0,
         request.frames or 0,
-        settings.replace({"tracking.nm_per_px": choices.nm_per_px, "tracking.zlut": ""}),
+        settings.replace(
+            {
+                "tracking.nm_per_px": choices.nm_per_px,
+                "tracking.zlut": "",
+                "tracking.backend": choices.backend,
+                "tracking.method": choices.tracker.method,
+            }
+        ),
         choices,
         can_wait,
     )
@@ -269,8 +281,6 @@ def _beads_of_live(plan: _Plan, scope: Scope) -> tuple[Bead, ...]:
 
 
 def _prepare(plan: _Plan, scope: Scope, beads: tuple[Bead, ...]) -> None:
-    if plan.choices.backend != "auto":
-        scope.set_backend(plan.choices.backend)
     if plan.choices.zlut is not None:
         plan.choices.zlut.check_matches(beads[0].roi.size)
     scope.set_beads(beads)

@@ -1,12 +1,17 @@
-"""An engine for as long as a command needs it, whatever signal comes when."""
+"""An engine for as long as a command needs it, and what is said while one waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from napari_beadscope.cli import interrupts
+from napari_beadscope.cli.output import Output
+from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.script import Scope
+
+_SLOW_S = 1.5
 
 
 @contextmanager
@@ -19,3 +24,29 @@ def running(scope: Scope) -> Iterator[Scope]:
     finally:
         with interrupts.held():
             scope.stop()
+
+
+@contextmanager
+def said_if_slow(output: Output, step: Callable[[], str]) -> Iterator[None]:
+    """Say what is being prepared, if it takes more than a moment.
+
+    Parameters
+    ----------
+    output : Output
+        Where it is said.
+    step : callable
+        Called on a thread of its own after that moment; returns the words, '' for none.
+    """
+
+    def say() -> None:
+        with suppress(BeadscopeError):  # an engine that has gone is told elsewhere
+            if text := step():
+                output.note(f"{text}... (once: the result is kept on disk)")
+
+    timer = threading.Timer(_SLOW_S, say)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()

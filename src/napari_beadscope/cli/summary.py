@@ -28,6 +28,8 @@ def summarise(folder: Path) -> dict[str, Any]:
         "state": manifest.state,
         "mode": manifest.mode.value,
         "camera": manifest.camera.id,
+        "backend": manifest.backend,
+        "method": manifest.method,
         "frames": manifest.frames_written,
         "dropped": sum(gap.last - gap.first + 1 for gap in manifest.gaps),
         "rows": manifest.rows_written,
@@ -55,6 +57,9 @@ def saved_lines(summary: dict[str, Any]) -> list[str]:
         f"{summary['frames']} frames, {summary['dropped']} missing, {rows}, {rate}",
         f"saved in {summary['out']}",
     ]
+    if summary["method"]:
+        tracking = summary.get("tracking") or f"{summary['backend']}, {summary['method']}"
+        lines.insert(1, f"tracked with {tracking}")
     for name, what in (("gaps", "not saved"), ("untracked", "not tracked")):
         lines += [
             f"frames {gap['first']} to {gap['last']} {what}: {gap['cause']}"

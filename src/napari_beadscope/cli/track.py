@@ -6,7 +6,6 @@ its own threads. Holds two batches, never the whole recording.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from napari_beadscope.cli.choices import (
 )
 from napari_beadscope.cli.interrupts import Interrupted
 from napari_beadscope.cli.output import Output
+from napari_beadscope.cli.running import said_if_slow
 from napari_beadscope.cli.sources import Footage, open_footage
 from napari_beadscope.cli.summary import saved_lines, summarise
 from napari_beadscope.core.errors import BeadscopeError, DeviceError
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from napari_beadscope.storage import Manifest, RecordingWriter
     from napari_beadscope.tracking import Backend
 
-_BATCH_ROIS = 2048
 _BATCH_BYTES = 64 << 20
 _BATCH_FRAMES = 256
 _FIRST_FRAMES = 5
@@ -77,7 +76,6 @@ def track(request: TrackRequest, output: Output) -> None:
         With 130 or 143 after a signal; every file is closed.
     """
     from napari_beadscope.storage import RecordingWriter
-    from napari_beadscope.tracking import open_backend
 
     settings = as_settings(request.settings)
     check_positive("--fps", request.fps)
@@ -89,21 +87,24 @@ def track(request: TrackRequest, output: Output) -> None:
         beads = _beads(footage, choices)
         if choices.zlut is not None:
             choices.zlut.check_matches(beads[0].roi.size)
-        backend = open_backend(choices.backend, threads=os.cpu_count() or 1)
-        manifest = _manifest(footage, choices, beads, backend.name, settings, request.wanted)
+        backend = choices.tracker.open()
+        manifest = _manifest(footage, choices, beads, backend, settings, request.wanted)
         with RecordingWriter.create(out, manifest) as writer:
             try:
                 _work(footage, beads, choices, backend, writer, output)
             except (Interrupted, DeviceError) as error:
                 stopped = error
                 _note_rest(writer, footage, error)
-    _tell(out, stopped, time.perf_counter() - began, output)
+    _tell(out, stopped, time.perf_counter() - began, choices.tracker.sentence, output)
 
 
-def _tell(out: Path, stopped: BaseException | None, wall_s: float, output: Output) -> None:
+def _tell(
+    out: Path, stopped: BaseException | None, wall_s: float, tracking: str, output: Output
+) -> None:
     if isinstance(stopped, BeadscopeError):
         raise DeviceError(stopped.what, f"what comes before it is tracked in {out}") from stopped
     summary = summarise(out)
+    summary["tracking"] = tracking
     summary["interrupted"] = stopped is not None
     summary["tracked_fps"] = summary["frames"] / wall_s
     output.result(summary, saved_lines(summary))
@@ -125,7 +126,7 @@ def _manifest(
     footage: Footage,
     choices: Choices,
     beads: tuple[Bead, ...],
-    backend: str,
+    backend: Backend,
     settings: Settings,
     wanted: Wanted,
 ) -> Manifest:
@@ -141,7 +142,8 @@ def _manifest(
         calibration=Calibration(nm_per_px, choices.zlut_path),
         fps=footage.fps,
         camera_id=f"file:{footage.name}",
-        backend=backend,
+        backend=backend.name,
+        method=backend.method,
         settings=settings.to_dict(),
         name=Path(footage.name).name,
         profiles=settings.recording.profiles,
@@ -163,12 +165,13 @@ def _work(
 ) -> None:
     from napari_beadscope.tracking.rows import to_rows
 
-    backend.warm_up(beads[0].roi.size, footage.format.dtype, choices.zlut)
+    with said_if_slow(output, lambda: "compiling kernels"):
+        backend.warm_up(beads[0].roi.size, footage.format.dtype, choices.zlut)
     with output.progress(
         "{task.completed:.0f}/{task.total:.0f} frames", "{task.fields[fps]:.0f} frames/s"
     ) as progress:
         task = progress.add_task("tracking", total=len(footage), fps=0.0)
-        for batch in _ahead(_batches(footage, beads)):
+        for batch in _ahead(_batches(footage, beads, choices.tracker.batch_rois)):
             result = backend.track(batch.crops, choices.zlut)
             rows = to_rows(result, beads, batch.numbers, batch.stamps)
             writer.write_frames(None, batch.stamps)
@@ -187,14 +190,14 @@ def _note_rest(writer: RecordingWriter, footage: Footage, error: BaseException) 
         writer.note_gap(done + 1, last, f"not tracked: {error}")
 
 
-def _batches(footage: Footage, beads: tuple[Bead, ...]) -> Iterator[_Batch]:
+def _batches(footage: Footage, beads: tuple[Bead, ...], rois: int) -> Iterator[_Batch]:
     """Yield the crops of all frames, some frames at a time.
 
     Frames before a damaged one are yielded first; then its `DeviceError` is raised.
     """
     size = beads[0].roi.size
     one = len(beads) * size * size * np.dtype(footage.format.dtype).itemsize
-    length = min(_BATCH_FRAMES, _BATCH_ROIS // len(beads), _BATCH_BYTES // one)
+    length = min(_BATCH_FRAMES, rois // len(beads), _BATCH_BYTES // one)
     numbers = iter(range(len(footage)))
     while some := list(islice(numbers, max(1, length))):
         crops = np.empty((len(some), len(beads), size, size), footage.format.dtype)

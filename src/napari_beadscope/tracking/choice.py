@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from napari_beadscope.tracking.backend import Backend, candidates, no_backend, open_backend
 
 #: ROIs that one call of the CPU backend should get per thread, so that splitting pays.
-_ROIS_PER_THREAD = 512
+_ROIS_PER_THREAD = 1024
 _ROIS_PER_GPU = 4096
 
 

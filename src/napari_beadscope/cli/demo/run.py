@@ -27,7 +27,7 @@ from napari_beadscope.cli.demo.scene import (
 from napari_beadscope.cli.demo.truth import Comparison, compare
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.record import run_recording
-from napari_beadscope.cli.running import running
+from napari_beadscope.cli.running import running, said_if_slow
 from napari_beadscope.cli.summary import summarise
 from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.settings import Settings
@@ -168,7 +168,8 @@ def prepare(scope: Scope, microscope: SimulatedMicroscope, folder: Path, output:
     if not beads:
         raise InputError("every bead found is cut off by the edge", "try another --seed")
     output.note(f"found {len(beads)} beads, ROIs of {size} px")
-    scope.set_beads(beads)
+    with said_if_slow(output, lambda: scope.tracking.step):
+        scope.set_beads(beads)
     folder.mkdir(parents=True, exist_ok=True)
     zlut = folder / "zlut.txt"
     simulated_zlut(microscope, size).save(zlut)
