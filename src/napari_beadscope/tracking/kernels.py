@@ -1,10 +1,11 @@
-"""Compiled mathematics of one ROI after the other: centre, profile, match, quality.
+"""Mathematics of one ROI with magtrack's numbers: centre, profile, match, quality.
 
 The numbers are those of the published magtrack 1.0 chain (centre of mass about the median,
 auto-convolution of the central row and column, five refinements by the auto-convolution of the
 averaged central lines with a parabola through the peak, radial mean, Pearson match, parabola
 through the best planes), computed anew here: direct convolution, no copy of the stack. Quality is
-ours. Must not know of backends, files or threads.
+ours. Written in the words of `cooperative`, for one thread and for a block of many. Must not know
+of backends, files or batches.
 """
 
 from __future__ import annotations
@@ -13,8 +14,24 @@ import math
 
 import numpy as np
 
-from napari_beadscope.tracking.compiling import compiled
-from napari_beadscope.tracking.screening import FLOAT32, load
+from napari_beadscope.tracking.cooperative import (
+    NAN,
+    barrier,
+    count_up,
+    lane,
+    lanes,
+    peak,
+    real,
+    sum_up,
+    thread,
+    threads,
+    total,
+    warp,
+    warps,
+)
+from napari_beadscope.tracking.cpu_loops import FLOAT32, load, ring_sums
+
+# mypy: disable-error-code="no-untyped-def"
 
 # core.types.Reason as plain integers (numba resolves globals when it compiles).
 OK, EMPTY, SATURATED, CLIPPED, NOT_FINITE, OUT_OF_RANGE, Z_OUT_OF_RANGE, POOR_MATCH = range(8)
@@ -28,294 +45,281 @@ DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this cent
 POOR_CORRELATION = 0.85  # best match with the Z-LUT, below: another kind of bead
 
 
-@compiled
-def _centre_of_mass(pix, size, median, columns):  # type: ignore[no-untyped-def]
+def scratch(size: int) -> tuple[int, int]:
+    """Return how many floats and integers `track_roi` needs as scratch for ROIs of `size` px."""
+    bins = size // 2
+    return 6 * size + 3 * bins + 8 * (bins + 1) + 4, max(size, 2 * bins)
+
+
+def _centre_of_mass(pix, size, median):
     """Centre of ``|pix - median|``: x, y."""
-    for j in range(size):
-        columns[j] = 0.0
-    mass = 0.0
-    y_moment = 0.0
-    for i in range(size):
-        row = 0.0
-        base = i * size
-        for j in range(size):
-            weight = abs(pix[base + j] - median)
-            columns[j] += weight
+    mass = real(0.0)
+    x_moment = real(0.0)
+    y_moment = real(0.0)
+    for i in range(warp(), size, warps()):
+        row = real(0.0)
+        across = real(0.0)
+        for j in range(lane(), size, lanes()):
+            weight = abs(real(pix[i * size + j]) - median)
             row += weight
+            across += weight * real(j)
         mass += row
-        y_moment += row * i
-    x_moment = 0.0
-    for j in range(size):
-        x_moment += columns[j] * j
-    return x_moment / mass, y_moment / mass
+        x_moment += across
+        y_moment += row * real(i)
+    mass = total(mass)
+    return total(x_moment) / mass, total(y_moment) / mass
 
 
-@compiled
-def _window(line, size, centre, bell):  # type: ignore[no-untyped-def]
+def _window(line, size, centre, bell):
     """Take off the mean and weight by a Gaussian of sigma ``size / 6`` about `centre`.
 
-    ``exp(-(d - f)²/2s²) = bell[d] · q^d · const`` with ``q = exp(f/s²)``: two exponentials a line.
+    ``exp(-(d - f)²/2s²) = bell[d] · q^d · const`` with ``q = exp(f/s²)``: two exponentials for the
+    piece of the line that a thread weights.
     """
-    mean = 0.0
-    for k in range(size):
-        mean += line[k]
-    mean /= size
-    sigma = size / 6.0
+    part = real(0.0)
+    for k in range(thread(), size, threads()):
+        part += line[k]
+    mean = total(part) / real(size)
+    inverse = real(36.0) / real(size * size)
     nearest = int(np.rint(centre))
-    fraction = centre - nearest
-    ratio = math.exp(fraction / (sigma * sigma))
-    weight = math.exp(-fraction * fraction / (2 * sigma * sigma))
-    for k in range(nearest, size):
-        line[k] = (line[k] - mean) * (bell[k - nearest] * weight)
+    fraction = centre - real(nearest)
+    piece = (size + threads() - 1) // threads()
+    first = min(size, thread() * piece)
+    last = min(size, first + piece)
+    ratio = math.exp(fraction * inverse)
+    weight = math.exp((real(first - nearest) - 0.5 * fraction) * fraction * inverse)
+    for k in range(first, min(last, nearest)):
+        line[k] = (line[k] - mean) * (real(bell[nearest - k]) * weight)
         weight *= ratio
-    ratio = 1.0 / ratio
-    weight = math.exp(-fraction * fraction / (2 * sigma * sigma)) * ratio
-    for k in range(nearest - 1, -1, -1):
-        line[k] = (line[k] - mean) * (bell[nearest - k] * weight)
+    for k in range(max(first, nearest), last):
+        line[k] = (line[k] - mean) * (real(bell[k - nearest]) * weight)
         weight *= ratio
+    barrier()
 
 
-@compiled
-def _convolve(line, size, padded, out):  # type: ignore[no-untyped-def]
+def _convolve(line, size, padded, out):
     """Convolve the line with itself, the central `size` values; return where they are highest.
 
     Eight shifts at a time, so that each output is loaded and stored once for eight products.
     `padded` has `size` zeros before and after the line.
     """
-    for k in range(size):
+    for k in range(thread(), size, threads()):
         padded[size + k] = line[k]
         out[k] = 0.0
+    barrier()
     shift = np.uint64(size + (size - 1) // 2)
     for m in range(0, size, 8):
         a = padded[size + m : size + m + 8]
         a0, a1, a2, a3, a4, a5, a6, a7 = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
         start = shift - np.uint64(m)
         p = padded[start - np.uint64(7) : start + np.uint64(size)]
-        for n in range(size):
+        for n in range(thread(), size, threads()):
             out[n] += (
                 (a0 * p[n + 7] + a1 * p[n + 6] + (a2 * p[n + 5] + a3 * p[n + 4]))
                 + (a4 * p[n + 3] + a5 * p[n + 2])
                 + (a6 * p[n + 1] + a7 * p[n])
             )
-    best = 0
-    for n in range(size):
-        if out[n] > out[best]:
-            best = n
-    return best
+    return peak(out, size)
 
 
-@compiled
-def _vertex(values, n_values, best, fit):  # type: ignore[no-untyped-def]
+def _vertex(values, n_values, best, fit):
     """Vertex of the weighted parabola through the values about `best`; NaN at the ends."""
     n_local = fit.shape[1]
     half = n_local // 2
     at = min(max(best, half), n_values - half - 1)
     if at == half or at == n_values - half - 1:
-        return np.nan
-    square = 0.0
-    linear = 0.0
+        return NAN
+    square = real(0.0)
+    linear = real(0.0)
     for k in range(n_local):
-        square += fit[0, k] * values[at - half + k]
-        linear += fit[1, k] * values[at - half + k]
-    return at - linear / (2.0 * square)
+        square += real(fit[0, k]) * values[at - half + k]
+        linear += real(fit[1, k]) * values[at - half + k]
+    return real(at) - linear / (2.0 * square)
 
 
-@compiled
-def _lines(pix, size, x_at, y_at, half, row, column):  # type: ignore[no-untyped-def]
+def _lines(pix, size, x_at, y_at, half, row, column):
     """Sum of the rows about `y_at` and of the columns about `x_at`."""
-    for k in range(size):
-        total = 0.0
+    for k in range(thread(), size, threads()):
+        across = real(0.0)
         for n in range(x_at - half, x_at + half + 1):
-            total += pix[k * size + n]
-        column[k] = total
+            across += real(pix[k * size + n])
+        column[k] = across
         row[k] = 0.0
     for n in range(y_at - half, y_at + half + 1):
-        for k in range(size):
-            row[k] += pix[n * size + k]
+        for k in range(thread(), size, threads()):
+            row[k] += real(pix[n * size + k])
+    barrier()
 
 
-@compiled
-def _centre(pix, size, x, y, bell, fit5, work):  # type: ignore[no-untyped-def]
+def _centre(pix, size, x, y, bell, fit5, work):
     """Refine `x, y` by auto-convolution; NaN when the lines would leave the ROI."""
-    row, column, padded, conv = work[0, :size], work[1, :size], work[2], work[3, :size]
-    radius = (size - 1) // 2
+    row, column = work[:size], work[size : 2 * size]
+    conv, padded = work[2 * size : 3 * size], work[3 * size : 6 * size]
+    for k in range(thread(), size, threads()):
+        padded[k] = 0.0
+        padded[2 * size + k] = 0.0
+    radius = real((size - 1) // 2)
     for step in range(ITERATIONS + 1):
-        half = 0 if step == 0 else int(size * LINE_RATIO // 2)
-        low, high = half - 0.49, size - 1 - half + 0.49
+        half = 0 if step == 0 else int(real(size) * LINE_RATIO // 2.0)
+        low, high = real(half) - 0.49, real(size - 1 - half) + 0.49
         if not (x > low and x < high and y > low and y < high):
-            return np.nan, np.nan
+            return NAN, NAN
         _lines(pix, size, int(np.rint(x)), int(np.rint(y)), half, row, column)
         _window(row, size, x, bell)
         _window(column, size, y, bell)
         at = _convolve(row, size, padded, conv)
-        x = at if step == 0 else _vertex(conv, size, at, fit5)
+        x = real(at) if step == 0 else _vertex(conv, size, at, fit5)
+        barrier()
         at = _convolve(column, size, padded, conv)
-        y = at if step == 0 else _vertex(conv, size, at, fit5)
+        y = real(at) if step == 0 else _vertex(conv, size, at, fit5)
+        barrier()
         x = radius - (radius - x) / 2.0
         y = radius - (radius - y) / 2.0
-    if not (x > -0.49 and x < size - 0.51 and y > -0.49 and y < size - 0.51):
-        return np.nan, np.nan
+    low, high = real(-0.49), real(size) - 0.51
+    if not (x > low and x < high and y > low and y < high):
+        return NAN, NAN
     return x, y
 
 
-@compiled
-def _bins_of_row(dy2, dx, bins, n, at):  # type: ignore[no-untyped-def]
-    """Place in the sums of pixels at ``dx, dx + 1, …`` into `at`: 8 × radial bin + 2 × lane.
-
-    Single precision, and once more in double where a radius is next to the edge of a bin.
-    """
-    dy2_single, dx_single = np.float32(dy2), np.float32(dx)
-    most = np.int32(bins)
-    close = 0
-    for j in range(n):
-        across = np.float32(j) + dx_single
-        r = math.sqrt(across * across + dy2_single)
-        b = np.int32(r + np.float32(0.5))
-        if abs(r - np.float32(b)) > np.float32(0.4998):
-            close += 1
-        at[j] = min(b, most) * 8 + (np.int32(j) & np.int32(3)) * 2
-    if close:
-        for j in range(n):
-            exact = int(np.rint(math.sqrt((j + dx) ** 2 + dy2)))
-            at[j] = min(exact, bins) * 8 + (j & 3) * 2
-
-
-@compiled
-def _sum_rings(pix, size, x, y, median, sums, at):  # type: ignore[no-untyped-def]
-    """Sum and count of pixels by radial bin and lane; return the sum of squares about `median`.
-
-    Pixels side by side go to different lanes (no waiting for the last sum), and sum and count lie
-    side by side (one vector addition).
-    """
-    bins = size // 2
-    for b in range(sums.size):
-        sums[b] = 0.0
-    squares = 0.0
-    most = np.int32(8 * bins)
-    reach = (bins - 0.5) ** 2
-    for i in range(size):
-        dy2 = (i - y) ** 2
-        if dy2 > reach:
-            continue
-        width = math.sqrt(reach - dy2) + 1.0
-        first = max(0, int(x - width))
-        last = min(size, int(x + width) + 2)
-        n = max(0, last - first)
-        _bins_of_row(dy2, first - x, bins, n, at)
-        start = np.uint64(i * size + first)  # unsigned: no check for negative indices
-        for j in range(np.uint64(n)):
-            squares += (pix[start + j] - median) ** 2 if at[j] < most else 0.0
-        for j in range(np.uint64(n)):
-            k = np.uint64(at[j])
-            sums[k] += pix[start + j]
-            sums[k + np.uint64(1)] += 1.0
-    return squares
-
-
-@compiled
-def _profile(pix, size, x, y, median, sums, at, profile):  # type: ignore[no-untyped-def]
+def _explained(pix, size, x, y, median, exact, profile, work, marks):
     """Radial means into `profile`; return the share of variance that rings explain (ε²)."""
-    squares = _sum_rings(pix, size, x, y, median, sums, at)
-    count, total, between, filled = 0.0, 0.0, 0.0, 0
-    for b in range(size // 2):
-        k = 8 * b
-        value = sums[k] + sums[k + 2] + sums[k + 4] + sums[k + 6]
-        n = sums[k + 1] + sums[k + 3] + sums[k + 5] + sums[k + 7]
-        profile[b] = value / n
-        if n > 0:
-            above = value - median * n
-            count += n
-            total += above
-            between += above * above / n
-            filled += 1
-    whole = squares - total * total / count
+    bins = size // 2
+    about, count, sums = work[:bins], work[bins : 2 * bins], work[2 * bins : 2 * bins + 4]
+    squares = ring_sums(pix, size, x, y, median, exact, about, count, work[2 * bins + 4 :], marks)
+    pixels, above, between, filled = real(0.0), real(0.0), real(0.0), real(0.0)
+    for b in range(thread(), bins, threads()):
+        profile[b] = median + about[b] / count[b] if count[b] > 0.0 else NAN
+        if count[b] > 0.0:
+            pixels += count[b]
+            above += about[b]
+            between += about[b] * about[b] / count[b]
+            filled += 1.0
+    sum_up((pixels, above, between, filled), sums)
+    pixels, above, between, filled = sums[0], sums[1], sums[2], sums[3]
+    whole = squares - above * above / pixels
     within = squares - between
-    if not whole > 0.0 or count - filled < 1:
-        return 0.0
-    return max(0.0, 1.0 - (within / (count - filled)) / (whole / (count - 1.0)))
+    if not whole > 0.0 or pixels - filled < 1.0:
+        return real(0.0)
+    return max(real(0.0), 1.0 - (within / (pixels - filled)) / (whole / (pixels - 1.0)))
 
 
-@compiled
-def _match(profile, bins, lut, correlation, fit7):  # type: ignore[no-untyped-def]
+def _match(profile, bins, lut, correlation, fit7):
     """Correlate with every plane of the normalised `lut` (r - 1, p): best r, index of its peak."""
-    n, mean = 0, 0.0
-    for b in range(1, bins):
+    n, mean = 0, real(0.0)
+    for b in range(1 + thread(), bins, threads()):
         if not math.isnan(profile[b]):
             mean += profile[b]
             n += 1
-    mean /= n
-    norm = 0.0
-    for p in range(correlation.size):
+    mean = total(mean) / real(count_up(n))
+    planes = correlation.size
+    for p in range(thread(), planes, threads()):
         correlation[p] = 0.0
+    norm = real(0.0)
     for b in range(1, bins):
         value = profile[b] - mean
         if math.isnan(value):
             continue
         norm += value * value
-        for p in range(correlation.size):
-            correlation[p] += value * lut[b - 1, p]
-    best = 0
-    for p in range(correlation.size):
-        if correlation[p] > correlation[best]:
-            best = p
-    return correlation[best] / math.sqrt(norm), _vertex(correlation, correlation.size, best, fit7)
+        for p in range(thread(), planes, threads()):
+            correlation[p] += value * real(lut[b - 1, p])
+    best = peak(correlation, planes)
+    return correlation[best] / math.sqrt(norm), _vertex(correlation, planes, best, fit7)
 
 
-@compiled
-def _height(profile, bins, lut, lut_z, correlation, fit7):  # type: ignore[no-untyped-def]
+def _height(profile, bins, lut, lut_z, correlation, fit7):
     """Look `profile` up: z in nm or NaN, the best correlation, a reason."""
     agreement, plane = _match(profile, bins, lut, correlation, fit7)
+    last = correlation.size - 1
     if not agreement >= POOR_CORRELATION:
-        return np.nan, max(0.0, agreement), POOR_MATCH
-    if not (plane >= 0 and plane <= correlation.size - 1):
-        return np.nan, agreement, Z_OUT_OF_RANGE
-    whole = min(int(plane), correlation.size - 2)
-    z = lut_z[whole] + (plane - whole) * (lut_z[whole + 1] - lut_z[whole])
-    return z, agreement, OK
+        return NAN, max(real(0.0), agreement), POOR_MATCH
+    if not (plane >= 0.0 and plane <= real(last)):
+        return NAN, agreement, Z_OUT_OF_RANGE
+    whole = min(int(plane), last - 1)
+    low, high = real(lut_z[whole]), real(lut_z[whole + 1])
+    return low + (plane - real(whole)) * (high - low), agreement, OK
 
 
-@compiled
-def run_rois(  # type: ignore[no-untyped-def]
-    raw, kind, size, locate, share, median, tables, lut, lut_z, rows, scratch
-):
-    """Track each ROI of `raw` (n, bytes) that has no reason yet, into the arrays of `rows`.
+def _doubt(explained, share, kind):
+    """Reason to doubt a centre about which there are rings, and what quality remains."""
+    if explained < DOUBT_EXPLAINED:
+        return OUT_OF_RANGE, explained
+    if share > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):
+        return SATURATED, explained * (1.0 - share)
+    return OK, explained
 
-    Without `locate`, x, y, z and profiles are given and only quality and reason are filled in.
+
+def track_roi(pix, size, kind, locate, share, median, tables, row, profile, work, marks, agreed):
+    """Track one ROI that passed `screening.look`.
+
+    Parameters
+    ----------
+    pix : array, shape (size * size,)
+        Pixels in any type.
+    kind : int
+        Code of the type that they had in the camera.
+    locate : bool
+        Without it, x, y and z are given in `row` and only quality and reason are found.
+    share, median : float
+        Of the pixels, at full scale; of all pixels.
+    tables : tuple of array
+        The Gaussian, two parabola fits, the normalised Z-LUT (r - 1, p) and its heights (p,).
+    row : array, shape (5,), float64
+        Out: x, y, z, quality, reason.
+    profile : array, shape (size // 2,)
+        Out: radial means.
+    work, marks, agreed : array
+        Scratch: floats and integers as many as `scratch` says; p floats.
+
+    Returns
+    -------
+    seen : bool
+        Whether there are rings, so that `profile` means something.
     """
-    bell, fit5, fit7 = tables
+    bell, fit5, fit7, lut, lut_z = tables
+    x, y, z = real(row[0]), real(row[1]), real(row[2])
+    barrier()
+    if locate:
+        x, y = _centre_of_mass(pix, size, median)
+        x, y = _centre(pix, size, x, y, bell, fit5, work)
+    reason, quality, seen = OUT_OF_RANGE, real(0.0), False
+    if not math.isnan(x + y):
+        bins = size // 2
+        means = work[:bins]
+        quality = _explained(pix, size, x, y, median, kind < FLOAT32, means, work[bins:], marks)
+        seen = quality >= NOISE_EXPLAINED + NOISE_PER_PX / real(size)
+        reason = EMPTY
+        if seen:
+            reason, quality = _doubt(quality, share, kind)
+            for b in range(thread(), bins, threads()):
+                profile[b] = means[b]
+            if agreed.size:
+                height, agreement, why = _height(means, bins, lut, lut_z, agreed, fit7)
+                quality *= agreement
+                z = height if locate or why != OK else z
+                reason = reason if why == OK else why
+        else:
+            x = y = z = NAN  # type: ignore[assignment]
+    if thread() == 0:
+        row[0], row[1], row[2], row[3], row[4] = x, y, z, quality, reason
+    return seen
+
+
+def run_rois(raw, kind, size, locate, share, median, tables, rows, scratch):
+    """Track each ROI of `raw` (n, bytes) that has no reason yet, into the arrays of `rows`."""
     x, y, z, profiles, quality, reason = rows
-    pix, columns, work, sums, at, profile, correlation = scratch
+    pix, row, profile, work, marks, agreed = scratch
     for i in range(raw.shape[0]):
         if reason[i] != OK:
             continue
         load(raw[i], kind, pix)
-        if locate:
-            x[i], y[i] = _centre_of_mass(pix, size, median[i], columns)
-            x[i], y[i] = _centre(pix, size, x[i], y[i], bell, fit5, work)
-        if math.isnan(x[i] + y[i]):
-            reason[i] = OUT_OF_RANGE
-            continue
-        explained = _profile(pix, size, x[i], y[i], median[i], sums, at, profile)
-        quality[i] = explained
-        if not explained >= NOISE_EXPLAINED + NOISE_PER_PX / size:
-            reason[i] = EMPTY
-            x[i] = y[i] = z[i] = np.nan
-            for b in range(profile.size):
-                profiles[i, b] = np.nan
-            continue
-        if locate:
+        row[0], row[1], row[2] = x[i], y[i], z[i]
+        seen = track_roi(
+            pix, size, kind, locate, share[i], median[i], tables, row, profile, work, marks, agreed
+        )
+        x[i], y[i], z[i], quality[i], reason[i] = row[0], row[1], row[2], row[3], int(row[4])
+        if locate and seen:
             for b in range(profile.size):
                 profiles[i, b] = profile[b]
-        if explained < DOUBT_EXPLAINED:
-            reason[i] = OUT_OF_RANGE
-        elif share[i] > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):
-            reason[i] = SATURATED
-            quality[i] *= 1.0 - share[i]
-        if correlation.size:
-            height, agreement, why = _height(profile, size // 2, lut, lut_z, correlation, fit7)
-            quality[i] *= agreement
-            if why != OK:
-                reason[i] = why
-                z[i] = np.nan
-            elif locate:
-                z[i] = height
+        elif row[4] == EMPTY:
+            for b in range(profile.size):
+                profiles[i, b] = NAN

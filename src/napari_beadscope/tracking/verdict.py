@@ -59,7 +59,7 @@ def screen(stack: np.ndarray) -> Screened:
 
     Raises `InputError` for a stack that `check_stack` refuses.
     """
-    from napari_beadscope.tracking import screening
+    from napari_beadscope.tracking import cpu_loops
 
     pixels = np.ascontiguousarray(check_stack(stack))
     n, size = len(pixels), pixels.shape[1]
@@ -71,10 +71,10 @@ def screen(stack: np.ndarray) -> Screened:
     scratch = (
         np.empty(size * size),
         np.empty(size * size, dtype=np.int32),
-        np.empty(4 * screening.BINS, dtype=np.int32),
+        np.empty(4 * cpu_loops.BINS, dtype=np.int32),
         np.empty(size * size + 1),
     )
-    screening.screen_rois(
+    _compiled_screening()(
         raw, screened.kind, size, screened.reason, screened.share, screened.median, scratch
     )
     return screened
@@ -94,17 +94,15 @@ def _run(screened: Screened, zlut: ZLut | None, result: TrackResult, *, locate: 
     from napari_beadscope.tracking import kernels
 
     size = screened.size_px
-    planes, heights = (
-        (np.zeros((0, 0)), np.zeros(0)) if zlut is None else _normalised(zlut, size // 2)
-    )
+    tables = compatible_tables(size, zlut)
+    floats, integers = kernels.scratch(size)
     scratch = (
         np.empty(size * size),
-        np.empty(size),
-        np.zeros((4, 3 * size)),
-        np.empty(8 * (size // 2 + 1)),
-        np.empty(size, dtype=np.int32),
+        np.empty(5),
         np.empty(size // 2),
-        np.empty(len(heights)),
+        np.empty(floats),
+        np.empty(integers, dtype=np.int32),
+        np.empty(len(tables[-1])),
     )
     rows = (
         result.x_px,
@@ -114,19 +112,40 @@ def _run(screened: Screened, zlut: ZLut | None, result: TrackResult, *, locate: 
         result.quality,
         result.reason,
     )
-    kernels.run_rois(
+    _compiled_kernels()(
         screened.raw,
         screened.kind,
         size,
         locate,
         screened.share,
         screened.median,
-        _tables(size),
-        planes,
-        heights,
+        tables,
         rows,
         scratch,
     )
+
+
+@cache
+def _compiled_screening() -> Any:
+    from napari_beadscope.tracking.screening import screen_rois
+    from napari_beadscope.tracking.specialise import for_cpu
+
+    return for_cpu(screen_rois)
+
+
+@cache
+def _compiled_kernels() -> Any:
+    from napari_beadscope.tracking.kernels import run_rois
+    from napari_beadscope.tracking.specialise import for_cpu
+
+    return for_cpu(run_rois)
+
+
+def compatible_tables(size: int, zlut: ZLut | None) -> tuple[np.ndarray, ...]:
+    """Return what `kernels.track_roi` looks up, for ROIs of `size` px: its `tables`."""
+    if zlut is None:
+        return (*_tables(size), np.zeros((0, 0)), np.zeros(0))
+    return (*_tables(size), *_normalised(zlut, size // 2))
 
 
 @lru_cache(maxsize=8)
@@ -158,11 +177,11 @@ def _parabola_fit(points: int) -> np.ndarray:
 
 
 def _kind(dtype: np.dtype[Any]) -> int:
-    from napari_beadscope.tracking import screening
+    from napari_beadscope.tracking import cpu_loops
 
     return {
-        "uint8": screening.UINT8,
-        "uint16": screening.UINT16,
-        "float32": screening.FLOAT32,
-        "float64": screening.FLOAT64,
+        "uint8": cpu_loops.UINT8,
+        "uint16": cpu_loops.UINT16,
+        "float32": cpu_loops.FLOAT32,
+        "float64": cpu_loops.FLOAT64,
     }[dtype.name]
