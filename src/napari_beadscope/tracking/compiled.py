@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -20,6 +22,9 @@ from napari_beadscope.tracking.verdict import locate, screen
 from napari_beadscope.tracking.zlut import ZLut
 
 _log = logging.getLogger(__name__)
+
+#: Rows that a thread takes at a time: a call costs as much as one or two of them.
+_LEAST_ROWS, _MOST_ROWS = 24, 128
 
 
 def why_not() -> str:
@@ -62,20 +67,39 @@ class CpuBackend:
         if zlut is not None:
             zlut.check_matches(size_px)
         result = TrackResult.empty(n, size_px)
-        parts = min(self._threads, n)
-        if parts <= 1:
+        chunks = _chunks(n, self._threads)
+        if len(chunks) <= 1:
             self._chain(stack, zlut, result)
             return result
-        edges = np.linspace(0, n, parts + 1).astype(int)
-        first, *others = (slice(low, high) for low, high in pairwise(edges))
-        with ThreadPoolExecutor(parts - 1) as pool:
-            futures = [
-                pool.submit(self._chain, stack[rows], zlut, result.part(rows)) for rows in others
-            ]
-            self._chain(stack[first], zlut, result.part(first))
-            for future in futures:
-                future.result()
+
+        def work() -> None:
+            while True:
+                try:
+                    rows = chunks.popleft()
+                except IndexError:  # the others have taken the rest
+                    return
+                self._chain(stack[rows], zlut, result.part(rows))
+
+        helpers = [self._pool.submit(work) for _ in range(min(self._threads, len(chunks)) - 1)]
+        work()
+        for helper in helpers:
+            if not helper.cancel():  # one that is busy with another call has nothing to do here
+                helper.result()
         return result
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """Lasts as long as the backend: its threads end when that is no longer used."""
+        return ThreadPoolExecutor(self._threads - 1, thread_name_prefix="tracking")
+
+
+def _chunks(n: int, threads: int) -> deque[slice]:
+    """Return `n` rows in pieces small enough that no thread waits long for another."""
+    if threads == 1 or n < 2 * _LEAST_ROWS:
+        return deque([slice(0, n)])
+    rows = min(_MOST_ROWS, max(_LEAST_ROWS, -(-n // (3 * threads))))
+    edges = np.linspace(0, n, -(-n // rows) + 1).astype(int).tolist()
+    return deque(slice(low, high) for low, high in pairwise(edges))
 
 
 def track_compatible(stack: np.ndarray, zlut: ZLut | None, result: TrackResult) -> None:
