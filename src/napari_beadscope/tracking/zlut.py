@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from napari_beadscope.core.errors import InputError
 MIN_PLANES = 7
 #: Radial bins a Z-LUT may have: a 256 px ROI to its corners, in steps of 0.25 px.
 MAX_BINS = 1024
-_STEP_COMMENT = re.compile(r"#\s*radial_step_px\s*[:=]\s*(\S+)")
+_NOTE = re.compile(r"^#\s*(\w+)\s*[:=]\s*(\S.*?)\s*$", re.MULTILINE)
 _CLOSE = 1e-6  # px: rounding of radial steps
 _NODES = 32  # points per 1 px bin at which a finer profile is integrated
 
@@ -64,6 +65,7 @@ class ZLut:
         profiles.flags.writeable = False
         object.__setattr__(self, "z_nm", z_nm)
         object.__setattr__(self, "profiles", profiles)
+        object.__setattr__(self, "radial_step_px", float(self.radial_step_px))
 
     @property
     def planes(self) -> int:
@@ -145,17 +147,20 @@ class ZLut:
         except InputError as error:
             raise InputError(f"in the Z-LUT file {path}: {error.what}", error.remedy) from error
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], notes: Mapping[str, object] | None = None) -> None:
         """Write MagTrack's text layout; the file appears whole or not at all.
 
-        Radial steps other than MagTrack's 1 px are stated in a comment before the table.
+        Radial steps other than MagTrack's 1 px are stated in a comment before the table, and so
+        are `notes`, which `load_notes` reads back.
         """
         path = Path(path)
         part = path.with_name(path.name + ".part")
         try:
-            header = (
-                "" if self.radial_step_px == 1.0 else f"radial_step_px: {self.radial_step_px!r}"
+            comments: dict[str, object] = (
+                {} if self.radial_step_px == 1.0 else {"radial_step_px": self.radial_step_px}
             )
+            comments.update(notes or {})
+            header = "\n".join(f"{name}: {value}" for name, value in comments.items())
             np.savetxt(part, self.table(), fmt="%.17g", header=header)
             os.replace(part, path)
         except OSError as error:
@@ -216,16 +221,19 @@ def _rows(text: str) -> list[list[float]]:
     return rows
 
 
+def load_notes(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return what the comments of a Z-LUT file say, such as ``# pixel_noise: 1.4``."""
+    return dict(_NOTE.findall(Path(path).read_text(encoding="utf-8")))
+
+
 def _step_of(text: str) -> float:
     """Return the radial step that a comment states, or 1.0."""
-    found = _STEP_COMMENT.search(text)
-    if found is None:
-        return 1.0
+    step = dict(_NOTE.findall(text)).get("radial_step_px", "1.0")
     try:
-        return float(found[1])
+        return float(step)
     except ValueError:
         raise InputError(
-            f"the radial step '{found[1]}' is not a number", "write # radial_step_px: 0.25"
+            f"the radial step '{step}' is not a number", "write # radial_step_px: 0.25"
         ) from None
 
 

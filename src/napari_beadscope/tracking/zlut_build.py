@@ -225,7 +225,7 @@ def _fit_planes(
     for plane in range(plane_of.max() + 1):
         rows = np.flatnonzero((plane_of == plane) & np.isfinite(centres[:, 0]))
         if len(rows):
-            fits[plane] = rows, fit_rings(stack[rows], *centres[rows].T, reach)
+            fits[plane] = rows, fit_rings(stack[rows], centres[rows, 0], centres[rows, 1], reach)
     if not fits:
         return
     usual = np.median(np.concatenate([rings.error for _, rings in fits.values()]))
@@ -240,7 +240,7 @@ def _fit_planes(
             rows = rows[fine]
             if not len(rows):
                 continue
-            rings = fit_rings(stack[rows], *centres[rows].T, reach)
+            rings = fit_rings(stack[rows], centres[rows, 0], centres[rows, 1], reach)
         yield plane, rows, rings
 
 
