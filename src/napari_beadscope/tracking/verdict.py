@@ -66,7 +66,7 @@ def screen(stack: np.ndarray) -> Screened:
     raw = pixels.reshape(n, size * size).view(np.uint8)
     raw.flags.writeable = False
     screened = Screened(
-        raw, _kind(pixels.dtype), size, np.zeros(n, np.uint32), np.zeros(n), np.zeros(n)
+        raw, pixel_kind(pixels.dtype), size, np.zeros(n, np.uint32), np.zeros(n), np.zeros(n)
     )
     scratch = (
         np.empty(size * size),
@@ -98,7 +98,7 @@ def _run(screened: Screened, zlut: ZLut | None, result: TrackResult, *, locate: 
     floats, integers = kernels.scratch(size)
     scratch = (
         np.empty(size * size),
-        np.empty(5),
+        np.empty(8),
         np.empty(size // 2),
         np.empty(floats),
         np.empty(integers, dtype=np.int32),
@@ -176,7 +176,8 @@ def _parabola_fit(points: int) -> np.ndarray:
     return np.ascontiguousarray((np.linalg.pinv(design) * weight)[:2])
 
 
-def _kind(dtype: np.dtype[Any]) -> int:
+def pixel_kind(dtype: np.dtype[Any]) -> int:
+    """Return the code of a pixel type for the kernels."""
     from napari_beadscope.tracking import cpu_loops
 
     return {

@@ -1,0 +1,165 @@
+"""The method "precise" from pixels to one row: seed, fit, and how far to trust it.
+
+Mathematics for one ROI in the words of `cooperative`; must not know of stacks or backends.
+
+Quality is the share of the variance within the profile's circle that rings about the centre
+explain (adjusted for their number), with a Z-LUT times the share of that which the fitted model
+explains, times the share of pixels below full scale. Reasons are those of `verdict`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from napari_beadscope.tracking.cooperative import NAN, barrier, real, thread, threads
+from napari_beadscope.tracking.fit import (
+    COUNT,
+    LEFT,
+    SOLUTION,
+    SYSTEM,
+    TOTALS,
+    VARIANCE,
+    fit_xy,
+    fit_xyz,
+    inside,
+)
+from napari_beadscope.tracking.own_model import (
+    PER_RING,
+    one_px_profile,
+    own_nodes,
+    ring_variances,
+)
+from napari_beadscope.tracking.seed import seed
+
+# mypy: disable-error-code="no-untyped-def"
+
+# core.types.Reason as plain integers (compilers resolve globals).
+OK, EMPTY, SATURATED, CLIPPED, NOT_FINITE, OUT_OF_RANGE, Z_OUT_OF_RANGE, POOR_MATCH = range(8)
+
+NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / size: nothing there
+SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
+DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
+POOR_SHARE = 0.85  # of what rings explain, by the Z-LUT's model, below: another kind of bead
+EDGE_PLANES = 0.5  # z nearer to an end of the Z-LUT than this is not known
+
+X, Y, Z, QUALITY, SIGMA_X, SIGMA_Y, SIGMA_Z, REASON = range(8)
+
+
+def scratch(size, nodes):
+    """Floats of scratch that `track_roi` needs for ROIs of `size` px and tables of `nodes`."""
+    rings = 2 * (size // 2)
+    own = own_nodes(rings)
+    return PER_RING * (rings + 1) + 4 * (max(nodes, own) + 1) + 2 * rings + TOTALS + SYSTEM
+
+
+def cut_scratch(work, size, nodes, scores):
+    """Slices of `work` by purpose."""
+    rings = 2 * (size // 2)
+    own = own_nodes(rings)
+    end_sums = PER_RING * (rings + 1)
+    end_table = end_sums + 4 * (max(nodes, own) + 1)
+    end_means, end_values = end_table + rings, end_table + 2 * rings
+    end_totals = end_values + TOTALS
+    return (
+        work[:end_sums],
+        work[end_sums:end_table],
+        work[end_table:end_means],
+        work[end_means:end_values],
+        work[end_values:end_totals],
+        work[end_totals : end_totals + SYSTEM],
+        scores,
+    )
+
+
+def put_errors(totals, system, unknowns, row):
+    """Write standard errors: what the model leaves, times how well pixels determine each shift."""
+    noise = math.sqrt(system[LEFT] / (totals[COUNT] - real(unknowns))) / system[SOLUTION]
+    if thread() == 0:
+        for k in range(unknowns - 2):
+            row[SIGMA_X + k] = noise * math.sqrt(system[VARIANCE + 2 + k])
+
+
+def with_zlut(pix, size, x, y, zero, limit, model, row, parts):
+    """Fit x, y, z; return x, y, share explained by rings, by the model of that, and a reason."""
+    heights = model[1]
+    x, y, z, settled = fit_xyz(pix, size, x, y, zero, limit, model, parts)
+    totals, system = parts[4], parts[5]
+    if not (settled and inside(x, y, size)):
+        return x, y, real(0), real(0), POOR_MATCH
+    left = system[LEFT] / (totals[COUNT] - 5.0)
+    whole, within = ring_variances(pix, size, x, y, zero, limit, 1, 2 * (size // 2), parts[0])
+    if not whole > within:
+        return x, y, real(0), real(0), POOR_MATCH
+    explained = 1.0 - within / whole
+    agreement = min(max((whole - left) / (whole - within), real(0)), real(1))
+    if agreement < POOR_SHARE:
+        return x, y, explained, agreement, POOR_MATCH
+    last = heights.shape[0] - 1
+    first_edge = real(heights[0]) + EDGE_PLANES * (real(heights[1]) - real(heights[0]))
+    last_edge = real(heights[last]) - EDGE_PLANES * (real(heights[last]) - real(heights[last - 1]))
+    if not (z >= first_edge and z <= last_edge):
+        return x, y, explained, agreement, Z_OUT_OF_RANGE
+    put_errors(totals, system, 5, row)
+    if thread() == 0:
+        row[Z] = z
+    return x, y, explained, agreement, OK
+
+
+def track_roi(pix, size, zero, limit, share, model, row, profile, work, scores):
+    """Fill `row` (x, y, z, quality, standard errors, reason) and `profile` from one ROI.
+
+    `pix` is flat, of any number type; values at `limit` or above are left out; `zero`, about the
+    middle of the values, is taken off before sums are made; `share` of the pixels is at full
+    scale. `model` is what `zlut_model` made of the Z-LUT (no planes: x and y alone). `work` is
+    scratch as `scratch` says, `scores` has one float per plane.
+    """
+    parts = cut_scratch(work, size, model[0].shape[2] - 1, scores)
+    clear(row, profile, size)
+    seed_x, seed_y = seed(pix, size, parts[4])
+    x, y, explained, agreement, reason = seed_x, seed_y, real(0), real(1), OK
+    settled = False
+    if model[1].shape[0] > 0:
+        x, y, explained, agreement, reason = with_zlut(
+            pix, size, x, y, zero, limit, model, row, parts
+        )
+        settled = reason == OK
+    if not settled:
+        x, y, explained, settled = fit_xy(
+            pix, size, seed_x, seed_y, zero, limit, 2 * (size // 2), parts
+        )
+        if settled:
+            put_errors(parts[4], parts[5], 4, row)
+    judge(x, y, size, share, explained, agreement, settled, reason, row)
+    if row[REASON] != EMPTY and inside(x, y, size):
+        one_px_profile(parts[0], zero, size // 2, profile)
+
+
+def clear(row, profile, size):
+    """NaN everywhere."""
+    for k in range(thread(), 8, threads()):
+        row[k] = NAN
+    for k in range(thread(), size // 2, threads()):
+        profile[k] = NAN
+    barrier()
+
+
+def judge(x, y, size, share, explained, agreement, settled, reason, row):
+    """Write position, quality and reason, or take back what must not be believed."""
+    if not inside(x, y, size):
+        reason = OUT_OF_RANGE
+    elif not explained >= NOISE_EXPLAINED + NOISE_PER_PX / real(size):
+        reason = EMPTY
+    elif explained < DOUBT_EXPLAINED or not settled:
+        reason = OUT_OF_RANGE
+    elif reason == OK and share > SATURATED_SHARE:
+        reason = SATURATED
+    barrier()
+    if thread() == 0:
+        row[QUALITY] = explained * agreement * (1.0 - share)
+        row[REASON] = real(reason)
+        if reason != EMPTY and inside(x, y, size):
+            row[X], row[Y] = x, y
+        if reason in (EMPTY, OUT_OF_RANGE):
+            row[Z] = NAN
+            row[SIGMA_X], row[SIGMA_Y], row[SIGMA_Z] = NAN, NAN, NAN
+    barrier()
