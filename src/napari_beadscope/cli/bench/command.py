@@ -1,0 +1,89 @@
+"""`beadscope bench ...` on the command line: names, types and help texts.
+
+Must not import anything slow, nor numpy, before the threads of its libraries are fixed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_beadscope.cli.output import Output
+
+bench = typer.Typer(
+    name="bench", help="Measure speed and accuracy on this machine.", no_args_is_help=True
+)
+
+
+@bench.callback()
+def root() -> None:
+    """Measure speed and accuracy on this machine."""
+
+
+@bench.command(short_help="Measure the trackers beside magtrack.")
+def track(
+    quick: Annotated[bool, typer.Option("--quick", help="Under a minute.")] = False,
+    sizes: Annotated[
+        str, typer.Option(metavar="PX,PX,...", help="ROI sizes; default 32,50,64,100,128.")
+    ] = "",
+    beads: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Beads in a batch; default 1,10,100,500.")
+    ] = "",
+    backends: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Default: all that can run here.")
+    ] = "",
+    methods: Annotated[str, typer.Option(metavar="NAME,...", help="Default: all.")] = "",
+    parts: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,...",
+            help="headline, table, latency, threads, rois, capture; default: all.",
+        ),
+    ] = "",
+    scene: Annotated[
+        str, typer.Option(metavar="waves|magtrack", help="Whose optics make the beads.")
+    ] = "waves",
+    accuracy_beads: Annotated[
+        int | None, typer.Option(metavar="N", help="Beads whose errors are measured.")
+    ] = None,
+    lut_frames: Annotated[
+        int, typer.Option(metavar="N", help="Images per plane of which Z-LUTs are made.")
+    ] = 16,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="To time each tracker in each row.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="K", min=0, help="Of everything random.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="The rows of the table as CSV.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, for machines.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Measure the trackers on beads with known places, beside magtrack in the same run."""
+    del verbose  # looked up by whoever runs the command
+    from napari_beadscope.cli.bench.threads import pin_threads
+
+    pin_threads()
+    from napari_beadscope.cli.bench.run import BenchRequest, bench_track
+
+    request = BenchRequest(
+        quick,
+        sizes,
+        beads,
+        backends,
+        methods,
+        parts,
+        scene,
+        accuracy_beads,
+        lut_frames,
+        seconds,
+        seed,
+        out,
+    )
+    bench_track(request, Output(as_json))
