@@ -36,6 +36,8 @@ class FakeScope:
         self.calls: list[str] = []
         self.beads: tuple[Bead, ...] = ()
         self.calibration = Calibration()
+        self.method = "precise"
+        self.step = ""
         self.exposure_ms = 2.0
         self.streaming = False
         self.recording = ""
@@ -145,6 +147,9 @@ class FakeScope:
             recorded_s=0.0,
             disk_left_bytes=250_000_000_000,
             write_bytes_per_s=0.0,
+            tracking=messages.Tracking(
+                "cpu", "cpu", self.method, "no CUDA device found; 2 cores", self.step
+            ),
             workers=(
                 messages.WorkerStatus("camera", 101, "RUNNING", True, 0, 0.1),
                 messages.WorkerStatus("tracker-0", 102, "RUNNING", True, 1, 0.1),
@@ -178,6 +183,10 @@ class FakeScope:
         self.calibration = Calibration(
             old.nm_per_px if nm_per_px is None else nm_per_px, old.zlut if zlut is None else zlut
         )
+
+    def set_method(self, method: str) -> None:
+        self._called("set_method")
+        self.method = method
 
     def start_recording(
         self, folder: str | Path, mode: str, *, seconds: float = 0.0, name: str = ""

@@ -183,6 +183,24 @@ def test_beads_calibration(live: SessionHost, qtbot: Any, scopes: Any) -> None:
     assert beads.zlut.edit.text() == ""
 
 
+def test_beads_method(live: SessionHost, qtbot: Any, scopes: Any) -> None:
+    beads, status = open_dock(live, "Beads"), open_dock(live, "Status")
+    assert beads.method.currentText() == "precise"
+    assert "photon noise" in beads.method.toolTip()
+    qtbot.waitUntil(lambda: "no CUDA device found" in status.tracking.toolTip())
+    beads.method.setCurrentIndex(1)
+    beads.method.textActivated.emit("magtrack-compatible")
+    qtbot.waitUntil(lambda: scopes.last.method == "magtrack-compatible")
+    assert "MagScope" in beads.method.toolTip()
+    qtbot.waitUntil(lambda: status.tracking.toolTip().startswith("cpu, magtrack-compatible"))
+    scopes.last.step = "compiling kernels"
+    qtbot.waitUntil(lambda: status.headline.text().startswith("Compiling kernels…"))
+    scopes.last.step = ""
+    qtbot.waitUntil(lambda: status.headline.text() == "Live")
+    live.session.model.recording = Path("/tmp/r")
+    assert not beads.method.isEnabled()
+
+
 def test_record_by_mouse(live: SessionHost, qtbot: Any, scopes: Any, tmp_path: Path) -> None:
     record = open_dock(live, "Record")
     record.root.changed.emit(str(tmp_path))

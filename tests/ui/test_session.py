@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from napari_beadscope.core import messages
-from napari_beadscope.core.errors import DeviceError, EngineBusyError, EngineError, InputError
+from napari_beadscope.core.errors import (
+    DeviceError,
+    EngineBusyError,
+    EngineError,
+    InputError,
+    StateError,
+)
 from napari_beadscope.core.types import AcquisitionMode, Bead, Roi
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.presenters.beads import BeadsPresenter
@@ -153,6 +159,31 @@ def test_a_wrong_zlut_is_refused(session: Session, said: list[Message]) -> None:
     assert session.model.calibration.zlut == ""
     beads.set_nm_per_px(55.0)
     assert session.model.calibration.nm_per_px == 55.0
+
+
+def test_the_method_is_kept_for_the_next_engine_and_taken_from_a_running_one(
+    session: Session, scopes: Any, said: list[Message]
+) -> None:
+    beads = BeadsPresenter(session)
+    assert session.model.method == ""
+    beads.set_method("magtrack-compatible")
+    CameraPresenter(session).set_live(True)
+    assert scopes.last.method == "magtrack-compatible"
+    beads.set_method("precise")
+    assert (scopes.last.method, session.model.method) == ("precise", "precise")
+    scopes.last.fail_with["set_method"] = StateError("cannot change it while recording", "wait")
+    beads.set_method("magtrack-compatible")
+    assert "while recording" in said[-1].text
+    assert session.model.method == "precise"
+    scopes.last.method = "magtrack-compatible"  # by another front end
+    changed = messages.Tracking("cpu", "cpu", "magtrack-compatible")
+    scopes.last.emit(messages.TrackingChanged(changed))
+    tick_until(session, lambda: session.model.method == "magtrack-compatible")
+    status = StatusPresenter(session)
+    tick_until(session, lambda: "magtrack" in status.tracking())
+    assert status.tracking() == "cpu, magtrack-compatible (no CUDA device found; 2 cores)"
+    scopes.last.step = "compiling kernels"
+    tick_until(session, lambda: status.headline()[0].startswith("Compiling kernels"))
 
 
 def test_the_table_follows_the_tracks(session: Session) -> None:

@@ -77,6 +77,7 @@ class SessionModel:
     selected: frozenset[int] = frozenset()
     roi_size_px: int = 0  # 0: what suits the beads that are found
     calibration: Calibration = Calibration()
+    method: str = ""  # of tracking; '' leaves it to the settings
     mode: AcquisitionMode = AcquisitionMode.TRACK_FULL
     root: Path = field(default_factory=lambda: Path.home() / "beadscope")
     name: str = "recording"

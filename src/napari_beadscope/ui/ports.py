@@ -84,6 +84,10 @@ class ScopePort(Protocol):
         """Set pixel size and Z-LUT; None leaves it, '' is no Z-LUT."""
         ...
 
+    def set_method(self, method: str) -> Any:
+        """Choose the tracking method."""
+        ...
+
     def start_recording(
         self, folder: str | Path, mode: str, *, seconds: float = 0.0, name: str = ""
     ) -> Path:

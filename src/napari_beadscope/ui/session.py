@@ -259,6 +259,8 @@ class Session:
             return
         calibration = self.model.calibration
         scope.set_calibration(calibration.nm_per_px, calibration.zlut)
+        if self.model.method:
+            scope.set_method(self.model.method)
         scope.start_live()
         shape = scope.format.shape
         beads = tuple(bead for bead in self.model.beads if bead.roi.inside(shape))
@@ -280,6 +282,7 @@ class Session:
         self._took_beads(beads)
         if self._scope is not None:
             self.model.calibration = self._scope.calibration
+        self.model.method = status.tracking.method
         self._take_status(status)
         self.model.phase = Phase.READY
         self.model.live = status.streaming
@@ -322,6 +325,8 @@ class Session:
                 self._took_beads(tuple(beads))
             case events.CalibrationChanged(calibration=calibration):
                 self.model.calibration = calibration
+            case events.TrackingChanged(tracking=tracking):
+                self.model.method = tracking.method
             case events.FramesDropped(count=count, missed=missed):
                 full = "ring full: disk or trackers too slow"
                 self.model.drop_reason = full if count > missed else "never came from the camera"
@@ -336,6 +341,8 @@ class Session:
         # A status may be older than the command that has just changed what it tells.
         if "recording" not in self.model.busy:
             self._compare_recording(recording, status)
+        if not self.model.method:  # the settings' choice
+            self.model.method = status.tracking.method
         if self.model.recording is not None:
             self.model.recorded_s = round(time.monotonic() - self._recording_since_s, 1)
 

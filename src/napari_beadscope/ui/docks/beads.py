@@ -12,6 +12,7 @@ from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
+    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
@@ -74,6 +75,8 @@ class BeadsDock(Dock):
             (events.beads, self._show_selected),
             (events.roi_size_px, self._show_measures),
             (events.calibration, self._show_measures),
+            (events.method, self._show_measures),
+            (events.recording, self._show_measures),
         )
 
     def rest(self) -> None:
@@ -170,9 +173,16 @@ class BeadsDock(Dock):
         )
         self.zlut.setToolTip("Look-up table from ring pattern to height (MagTrack's text layout)")
         self.zlut.changed.connect(self.presenter.set_zlut)
+        self.method = QComboBox()
+        self.method.setToolTip("How positions are found")
+        for place, choice in enumerate(self.presenter.methods()):
+            self.method.addItem(choice.name)
+            self.method.setItemData(place, choice.tip, Qt.ItemDataRole.ToolTipRole)
+        self.method.textActivated.connect(self.presenter.set_method)
         measures = form()
         measures.addRow("ROI (px)", two_in_a_row(self.roi_size, "Pixel", self.nm_per_px))
         measures.addRow("Z-LUT", self.zlut)
+        measures.addRow("Method", self.method)
         self.body.addLayout(measures)
 
     def _adding(self, on: bool) -> None:
@@ -244,6 +254,12 @@ class BeadsDock(Dock):
             box.setValue(value)
             box.blockSignals(False)
         self.zlut.show_path(model.calibration.zlut)
+        chosen = self.method.findText(model.method) if model.method else 0
+        self.method.setCurrentIndex(chosen)
+        tip = self.method.itemData(chosen, Qt.ItemDataRole.ToolTipRole)
+        recording = model.recording is not None
+        self.method.setEnabled(not recording)
+        self.method.setToolTip("The method cannot change while recording" if recording else tip)
 
 
 def _allow(button: QPushButton, tip: str, *reasons: tuple[bool, str]) -> None:

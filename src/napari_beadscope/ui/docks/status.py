@@ -84,6 +84,7 @@ class StatusDock(Dock):
         """Make the widgets."""
         self.presenter = StatusPresenter(self.session)
         self.headline = QElidingLabel()
+        self.tracking = QElidingLabel()
         self.tiles: dict[str, MetricTile] = {}
         left = QVBoxLayout()
         left.addWidget(self.headline)
@@ -93,6 +94,7 @@ class StatusDock(Dock):
             tile = self.tiles[metric.name] = MetricTile()
             tiles.addWidget(tile)
         left.addLayout(tiles)
+        left.addWidget(self.tracking)
         left.addStretch(1)
         self.workers = self._worker_table()
         self.messages = QListWidget()
@@ -124,6 +126,7 @@ class StatusDock(Dock):
             (events.drop_reason, self._show_numbers),
             (events.live, self._show_numbers),
             (events.status, self._show_workers),
+            (events.status, self._show_headline),
             (events.phase, self._show_headline),
             (events.busy, self._show_headline),
             (events.live, self._show_headline),
@@ -162,6 +165,11 @@ class StatusDock(Dock):
     def _show_headline(self, _: Any = None) -> None:
         text, tone = self.presenter.headline()
         toned(self.headline, text, tone, "font-weight: bold;")
+        tracking = self.presenter.tracking()
+        toned(
+            self.tracking, f"Tracks with {tracking}" if tracking else "", "ok", "font-size: 11px;"
+        )
+        self.tracking.setToolTip(tracking)
 
     def _show_workers(self, _: Any = None) -> None:
         rows = self.presenter.workers()

@@ -32,6 +32,23 @@ _STATE = {
 
 
 @dataclass(frozen=True, slots=True)
+class MethodChoice:
+    """A tracking method, and what it is for."""
+
+    name: str
+    tip: str
+
+
+_METHODS = (
+    MethodChoice("precise", "As close to the limit of photon noise as can be had; with its errors"),
+    MethodChoice(
+        "magtrack-compatible",
+        "The numbers that magtrack and MagScope give; for moving an experiment from there",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class BeadRow:
     """One line of the table of beads, as text."""
 
@@ -100,6 +117,23 @@ class BeadsPresenter:
         """Measure z with this Z-LUT file; '' measures none."""
         model = self._session.model
         self._calibrate(replace(model.calibration, zlut=path))
+
+    def methods(self) -> tuple[MethodChoice, ...]:
+        """Return the tracking methods to choose from."""
+        return _METHODS
+
+    def set_method(self, name: str) -> None:
+        """Track with this method from now on."""
+        model, before = self._session.model, self._session.model.method
+        if name == before:
+            return
+        model.method = name
+        if self._session.scope is not None:
+            self._session.on_scope(
+                "Setting the method",
+                lambda scope: scope.set_method(name),
+                undo=lambda: setattr(model, "method", before),
+            )
 
     def select(self, beads: frozenset[int]) -> None:
         """Select these beads everywhere."""

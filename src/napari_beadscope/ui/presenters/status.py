@@ -110,6 +110,9 @@ class StatusPresenter:
             return "The engine has ended unexpectedly; press Live to start a new one", "bad"
         if model.answer_age_s > 0:
             return f"The engine has not answered for {model.answer_age_s:.0f} s", "bad"
+        step = "" if model.status is None else model.status.tracking.step
+        if step:
+            return f"{step[:1].upper()}{step[1:]}… tracking starts when that is done", "ok"
         if model.busy:
             return f"{model.busy}…", "ok"
         if model.phase is Phase.NONE:
@@ -117,6 +120,11 @@ class StatusPresenter:
         if model.recording is not None:
             return f"Recording into {model.recording.name}", "ok"
         return ("Live" if model.live else "Idle"), "ok"
+
+    def tracking(self) -> str:
+        """Return which backend tracks, with which method, and why that one."""
+        status = self._session.model.status
+        return "" if status is None else status.tracking.sentence
 
     def clear_messages(self) -> None:
         """Forget all messages."""
