@@ -272,8 +272,8 @@ def _gone(turn: Turn, name: str, why: str) -> None:
         respawn_at_s=turn.now_s + pause,
         killed_for="",
     )
-    _tracks(turn, {key: said for key, said in turn.state.trackings.items() if key != name})
     if not stopping:
+        _tracks(turn, {key: said for key, said in turn.state.trackings.items() if key != name})
         traceback = worker.words.traceback if worker.words else ""
         turn.publish(WorkerLost(name, why, traceback, again))
     session_commands.worker_gone(turn, name, why)

@@ -41,7 +41,8 @@ _IDLE_PAUSE_S = 0.05
 _POLL_S = 0.001
 _COMPILE_LEASE_S = 300.0
 _SPARE_CORES = 1  # the camera's
-_USUAL_SIZE_PX = 64
+_CAMERA_FIRST_S = 2.0  # as long as a camera may still be on its way, it has the cores
+_USUAL_SIZE_PX, _USUAL_DTYPE = 64, "uint8"
 _QUIET_S = 0.3
 _STREAMING_S = 1.0
 _GPU_LEASE_S = 30.0
@@ -67,7 +68,7 @@ class TrackerWorker(RingWorker):
         self._told = Tracking()
         self._zlut: ZLut | None = None
         self._warm: tuple = ()
-        self._warm_up_due = False
+        self._warm_up_at = math.inf
         self._saving = self._begun = self._resumed = self._ending = False
         self._stop = -1
         self._next = 0
@@ -77,6 +78,7 @@ class TrackerWorker(RingWorker):
     def open(self) -> None:
         """Report readiness; backends are opened with the first task or stream."""
         self.report(Ready())
+        self._warm_up_at = time.monotonic() + _CAMERA_FIRST_S
 
     def attach(self, stream: Stream) -> None:
         """Attach to the frame ring."""
@@ -85,7 +87,7 @@ class TrackerWorker(RingWorker):
         spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
         self._ring = FrameReader.attach(spec, writable=True)
         self._next = self._mine(self._ring.head)
-        self._warm_up_due = True
+        self._warm_up_at = 0.0
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
@@ -108,7 +110,7 @@ class TrackerWorker(RingWorker):
 
     def turn(self) -> float:
         """Track what there is."""
-        if self._warm_up_due:
+        if time.monotonic() > self._warm_up_at:
             self._warm_up_early()
         ring = self._ring
         if ring is None or self._backend is None:
@@ -181,12 +183,13 @@ class TrackerWorker(RingWorker):
 
     def _warm_up_early(self) -> None:
         """Get the kernels ready before there are beads, so that tracking can start at once."""
-        self._warm_up_due = False
-        if self.stream is None or self._warm:
+        self._warm_up_at = math.inf
+        if self._warm:
             return
+        dtype = self.stream.format.dtype if self.stream is not None else _USUAL_DTYPE
         try:
             backend = self._open(self._task)
-            self._warm_up(backend, _USUAL_SIZE_PX, self.stream.format.dtype, "", None)
+            self._warm_up(backend, _USUAL_SIZE_PX, dtype, "", None)
         except BeadscopeError as error:  # the task that needs it will say so
             _LOG.debug("not warmed up: %s", error)
 
