@@ -13,6 +13,7 @@ import typer
 
 from napari_beadscope.cli.bench.command import bench
 from napari_beadscope.cli.output import Output
+from napari_beadscope.cli.zlut.options import zlut
 
 app = typer.Typer(
     name="beadscope",
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(bench)
+app.add_typer(zlut)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Verbose = Annotated[

@@ -53,10 +53,10 @@ def smooth(
     energy = (scaled**2).sum(axis=1)
     best, lowest = 0.0, np.inf
     for level in (0.0, *_LEVELS) if known else _LEVELS:
-        kept = 1.0 / (1.0 + level * values)
-        missed = float((energy * (1.0 - kept) ** 2).sum())
-        free = float(kept.sum())
-        risk = missed + 2.0 * m * free if known else missed / max(p - free, 1e-9) ** 2
+        lost = level * values / (1.0 + level * values)
+        missed = float((energy * lost**2).sum())
+        fixed = float(lost.sum())
+        risk = missed - 2.0 * m * fixed if known else missed / fixed**2
         if risk < lowest:
             best, lowest = level, risk
     kept = 1.0 / (1.0 + best * values)

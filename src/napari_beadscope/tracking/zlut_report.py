@@ -19,6 +19,7 @@ from napari_beadscope.tracking.zlut_build import Sweep
 _ENDS = 1  # planes at each end beside which z cannot be told from beyond
 _WORST = 5.0  # times the median precision: z is hardly determined there
 _LIKE = 0.98  # correlation: another height looks the same, whatever the noise
+_STILL = 1e-9  # of all light, per nm: rounding
 _NEAR = 0.95  # correlation down to which planes are neighbours
 _COARSE = 0.05  # of the step between planes: the error between them is no longer small
 _HALVING = 16.0  # a cubic through planes half as far apart errs that much less
@@ -113,13 +114,16 @@ def report_zlut(zlut: ZLut, noise: np.ndarray | float | None = None) -> ZLutRepo
     pixels = _pixels(zlut)
     slopes = _slopes(zlut.z_nm, profiles, pixels)
     misses = _misses(zlut.z_nm, profiles)
-    level = _roughness(misses, pixels) if noise is None else noise
+    # nothing finer than half a pixel is in the profiles
+    rough = _roughness(misses, pixels * max(1.0, 0.5 / zlut.radial_step_px))
+    level = rough if noise is None else noise
     levels = np.broadcast_to(np.asarray(level, dtype=np.float64), zlut.z_nm.shape).copy()
     strength = np.sqrt((slopes**2).sum(axis=1))
+    strength[strength < _STILL * np.sqrt((profiles**2 @ pixels).max())] = 0.0
     sigma = np.full(len(strength), np.inf)
     np.divide(levels, strength, out=sigma, where=strength > 0)
     between = _between(slopes, strength, misses * np.sqrt(pixels))
-    good = sigma <= _WORST * float(np.median(sigma))
+    good = np.isfinite(sigma) & (sigma <= _WORST * float(np.median(sigma)))
     good &= ~(between > _COARSE * float(np.abs(np.diff(zlut.z_nm)).mean()))
     first, last = _usable(good, _mixed_up(profiles, pixels, levels))
     unknown = np.full(len(sigma), np.nan)
@@ -208,7 +212,8 @@ def _mixed_up(profiles: np.ndarray, pixels: np.ndarray, noise: np.ndarray) -> np
     shape *= np.sqrt(pixels)
     contrast = np.sqrt((shape**2).sum(axis=1)) + 1e-30
     alike = (shape / contrast[:, np.newaxis]) @ (shape / contrast[:, np.newaxis]).T
-    apart = contrast[:, np.newaxis] * np.sqrt(np.clip(1 - alike**2, 0, None))
+    positive = np.clip(alike, 0, 1)  # contrast does not turn over
+    apart = contrast[:, np.newaxis] * np.sqrt(1 - positive**2)
     same = (alike > _LIKE) | (apart < _SIGMAS * noise[:, np.newaxis])
     mixed = np.zeros_like(same)
     planes = len(profiles)

@@ -77,7 +77,7 @@ def share(zluts: Sequence[ZLut]) -> SharedZLut:
         raise InputError(
             f"the beads have only {len(z)} heights in common", "sweep the focus over more heights"
         )
-    return SharedZLut(ZLut(z, mean, first.radial_step_px), shift, disagreement, used)
+    return SharedZLut(ZLut(z, mean, first.radial_step_px), -shift, disagreement, used)
 
 
 class _Curve:
@@ -127,7 +127,7 @@ def _mean(
 def _align(
     curve: _Curve, z: np.ndarray, mean: np.ndarray, pixels: np.ndarray, begin: float
 ) -> tuple[float, float]:
-    """Return by how much the bead is higher than `mean`, and how much they disagree then."""
+    """Return by how much the bead is lower than `mean`, and how much they disagree then."""
     from scipy.optimize import minimize_scalar
 
     target = _standard(mean, pixels)

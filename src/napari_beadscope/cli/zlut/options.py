@@ -1,0 +1,133 @@
+"""The commands `beadscope zlut …` and their options, as `--help` shows them.
+
+Owns names, types and help texts; what the commands do is imported when they run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_beadscope.cli.output import Output
+
+zlut = typer.Typer(
+    name="zlut",
+    help="Build, convert and look at Z-LUTs (ring pattern by height).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
+]
+Out = Annotated[Path, typer.Option(metavar="FILE", help="The Z-LUT to write, such as zlut.txt.")]
+Plot = Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it, too (PNG, SVG or PDF).")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+HEIGHTS = "FILE|START:STOP:STEP"
+
+
+@zlut.command(short_help="Build a Z-LUT from a focus sweep.")
+def build(
+    stack: Annotated[
+        Path, typer.Argument(metavar="STACK", help="TIFF, movie, folder of images, or recording.")
+    ],
+    z_nm: Annotated[
+        str,
+        typer.Option(
+            "--z-nm", metavar=HEIGHTS, help="Height of every frame in nm: one a line, or a range."
+        ),
+    ],
+    out: Out,
+    beads: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.csv|auto",
+            help="Beads (bead,y_px,x_px) of full frames; default: the frame is one bead's ROI.",
+        ),
+    ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="One Z-LUT for all beads, which are of one kind.")
+    ] = False,
+    roi_size: Annotated[
+        int | None, typer.Option(metavar="PX", help="Edge of the ROIs; default: as beads need.")
+    ] = None,
+    frames_per_height: Annotated[
+        int, typer.Option(metavar="N", help="Consecutive frames at each height of a range.")
+    ] = 1,
+    smooth: Annotated[
+        bool, typer.Option(help="Let neighbouring heights reduce each other's noise.")
+    ] = True,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Build a Z-LUT from a focus sweep: one for each bead (zlut_0007.txt), or one for all."""
+    from napari_beadscope.cli.zlut.build import BuildRequest, build
+
+    request = BuildRequest(
+        stack, z_nm, out, beads, shared, roi_size, frames_per_height, smooth, plot, overwrite
+    )
+    build(request, Output(as_json))
+
+
+@zlut.command(short_help="Convert between MagTrack, MagScope, QTrk and ours.")
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Text of any kind, or QTrk's .radialzlut.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Text, or .radialzlut for QTrk.")],
+    z_nm: Annotated[
+        str | None,
+        typer.Option("--z-nm", metavar=HEIGHTS, help="Heights of the planes in nm (QTrk: needed)."),
+    ] = None,
+    radial_step_px: Annotated[
+        float | None,
+        typer.Option(metavar="PX", help="Radial step of a QTrk file (1/3 px unless configured)."),
+    ] = None,
+    first_radius_px: Annotated[
+        float, typer.Option(metavar="PX", help="Radius of a QTrk file's first sample.")
+    ] = 1.0,
+    bead: Annotated[
+        int | None, typer.Option(metavar="N", help="Only this bead of a QTrk file; the first is 0.")
+    ] = None,
+    magtrack: Annotated[
+        bool, typer.Option("--magtrack", help="Bins of 1 px, for MagTrack and MagScope.")
+    ] = False,
+    roi_size: Annotated[
+        int | None,
+        typer.Option(metavar="PX", help="ROIs that --magtrack is for; default: largest."),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Convert a Z-LUT: what goes in and out is told from the names' endings."""
+    from napari_beadscope.cli.zlut.files import ConvertRequest, convert
+
+    request = ConvertRequest(
+        source, out, z_nm, radial_step_px, first_radius_px, bead, magtrack, roi_size, overwrite
+    )
+    convert(request, Output(as_json))
+
+
+@zlut.command(short_help="Say what a Z-LUT is good for.")
+def show(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A Z-LUT as text.")],
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="F", help="Noise of a pixel of your frames, in the Z-LUT's units."),
+    ] = None,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what a Z-LUT is good for: planes, range, reach, usable range, precision."""
+    from napari_beadscope.cli.zlut.files import show
+
+    show(source, noise, plot, overwrite, Output(as_json))
