@@ -56,9 +56,16 @@ def _draw_planes(axes: Axes, report: ZLutReport) -> None:
     middle = np.nanmedian(profiles, axis=1, keepdims=True)
     spread = np.nanstd(profiles, axis=1, keepdims=True)
     shown = (profiles - middle) / np.where(spread > 0, spread, 1.0)
-    low, high = np.nanpercentile(shown, [1, 99])
+    most = float(np.nanpercentile(np.abs(shown), 90)) or 1.0  # the centre outshines the rings
     axes.pcolormesh(
-        z_um, radius, shown.T, cmap="gray", vmin=low, vmax=high, shading="nearest", rasterized=True
+        z_um,
+        radius,
+        shown.T,
+        cmap="gray",
+        vmin=-most,
+        vmax=most,
+        shading="nearest",
+        rasterized=True,
     )
     axes.set(ylabel="radius (px)", ylim=(0, radius[-1]))
     axes.set_title(
@@ -75,8 +82,8 @@ def _draw_precision(axes: Axes, report: ZLutReport) -> None:
 
     order = np.argsort(report.zlut.z_nm)
     z_um = report.zlut.z_nm[order] / 1000
-    single = "one frame" if report.noise_known else "a frame as good as the planes"
-    axes.semilogy(z_um, report.sigma_z_nm[order], color=_BOUND, label=f"best z of {single}")
+    single = "one frame" if report.noise_known else "frames as good as the planes"
+    axes.semilogy(z_um, report.sigma_z_nm[order], color=_BOUND, label=f"{single}, at best")
     if np.isfinite(report.error_nm).any():
         axes.semilogy(z_um, report.error_nm[order], color=_OWN, label="error of the Z-LUT itself")
     if np.isfinite(report.between_nm).any():
