@@ -118,3 +118,8 @@ def peak(values, n):
 def add_at(array, index, value):
     """Add to an element that other threads may be adding to."""
     array[index] += value
+
+
+def nearest(value):
+    """The nearest whole number, of two the even one."""
+    return int(np.rint(value))

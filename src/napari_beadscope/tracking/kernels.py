@@ -20,6 +20,7 @@ from napari_beadscope.tracking.cooperative import (
     count_up,
     lane,
     lanes,
+    nearest,
     peak,
     real,
     sum_up,
@@ -81,18 +82,18 @@ def _window(line, size, centre, bell):
         part += line[k]
     mean = total(part) / real(size)
     inverse = real(36.0) / real(size * size)
-    nearest = int(np.rint(centre))
-    fraction = centre - real(nearest)
+    middle = nearest(centre)
+    fraction = centre - real(middle)
     piece = (size + threads() - 1) // threads()
     first = min(size, thread() * piece)
     last = min(size, first + piece)
     ratio = math.exp(fraction * inverse)
-    weight = math.exp((real(first - nearest) - 0.5 * fraction) * fraction * inverse)
-    for k in range(first, min(last, nearest)):
-        line[k] = (line[k] - mean) * (real(bell[nearest - k]) * weight)
+    weight = math.exp((real(first - middle) - 0.5 * fraction) * fraction * inverse)
+    for k in range(first, min(last, middle)):
+        line[k] = (line[k] - mean) * (real(bell[middle - k]) * weight)
         weight *= ratio
-    for k in range(max(first, nearest), last):
-        line[k] = (line[k] - mean) * (real(bell[k - nearest]) * weight)
+    for k in range(max(first, middle), last):
+        line[k] = (line[k] - mean) * (real(bell[k - middle]) * weight)
         weight *= ratio
     barrier()
 
@@ -164,7 +165,7 @@ def _centre(pix, size, x, y, bell, fit5, work):
         low, high = real(half) - 0.49, real(size - 1 - half) + 0.49
         if not (x > low and x < high and y > low and y < high):
             return NAN, NAN
-        _lines(pix, size, int(np.rint(x)), int(np.rint(y)), half, row, column)
+        _lines(pix, size, nearest(x), nearest(y), half, row, column)
         _window(row, size, x, bell)
         _window(column, size, y, bell)
         at = _convolve(row, size, padded, conv)
@@ -263,8 +264,8 @@ def track_roi(pix, size, kind, locate, share, median, tables, row, profile, work
         Of the pixels, at full scale; of all pixels.
     tables : tuple of array
         The Gaussian, two parabola fits, the normalised Z-LUT (r - 1, p) and its heights (p,).
-    row : array, shape (5,), float64
-        Out: x, y, z, quality, reason.
+    row : array, shape (8,), float64
+        Out: x, y, z, quality at 0 to 3, reason at 7.
     profile : array, shape (size // 2,)
         Out: radial means.
     work, marks, agreed : array
@@ -300,7 +301,7 @@ def track_roi(pix, size, kind, locate, share, median, tables, row, profile, work
         else:
             x = y = z = NAN  # type: ignore[assignment]
     if thread() == 0:
-        row[0], row[1], row[2], row[3], row[4] = x, y, z, quality, reason
+        row[0], row[1], row[2], row[3], row[7] = x, y, z, quality, reason
     return seen
 
 
@@ -316,10 +317,10 @@ def run_rois(raw, kind, size, locate, share, median, tables, rows, scratch):
         seen = track_roi(
             pix, size, kind, locate, share[i], median[i], tables, row, profile, work, marks, agreed
         )
-        x[i], y[i], z[i], quality[i], reason[i] = row[0], row[1], row[2], row[3], int(row[4])
+        x[i], y[i], z[i], quality[i], reason[i] = row[0], row[1], row[2], row[3], int(row[7])
         if locate and seen:
             for b in range(profile.size):
                 profiles[i, b] = profile[b]
-        elif row[4] == EMPTY:
+        elif row[7] == EMPTY:
             for b in range(profile.size):
                 profiles[i, b] = NAN

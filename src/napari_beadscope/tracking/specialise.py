@@ -87,6 +87,21 @@ def for_cpu(function: Callable[..., Any], *, real: type = np.float64) -> Any:
     return specialise(function, _cpu(real))
 
 
+def for_cuda(function: Callable[..., Any], *, real: type = np.float32) -> Any:
+    """Return `function` as a CUDA kernel, compiled on its first launch and cached on disk.
+
+    Parameters
+    ----------
+    function : function
+        Plain Python in numba's subset; it returns nothing.
+    real : type
+        The working type, float32 or float64.
+    """
+    from napari_beadscope.tracking.cuda_target import cuda_target
+
+    return specialise(function, cuda_target(real))
+
+
 def digest_of(function: Callable[..., Any], target: Target) -> str:
     """Return a short name for the code and constants of `function` and all that it reaches."""
     return _Build(target).digest(_plain(function))
@@ -203,7 +218,11 @@ class _Build:
         if hasattr(function, "__beadscope_double__"):
             return value
         size = abs(value)
-        if size == 0.0 or not np.isfinite(value) or _FLOAT32.tiny <= size <= _FLOAT32.max:
+        if (
+            size == 0.0
+            or not np.isfinite(value)
+            or float(_FLOAT32.tiny) <= size <= float(_FLOAT32.max)
+        ):
             return self._target.real(value)
         return value
 
