@@ -280,7 +280,7 @@ def test_auto_is_a_backend_that_is_here() -> None:
 
 
 def test_unknown_and_unavailable_backends(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"there is no .*'cuda'.*choose auto, cpu"):
+    with pytest.raises(InputError, match=r"there is no .*'cuda'.*choose auto, gpu, cpu"):
         open_backend("cuda")
     with pytest.raises(InputError, match="threads"):
         open_backend("cpu", threads=0)

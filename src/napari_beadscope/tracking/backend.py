@@ -69,6 +69,7 @@ class _Entry:
 
 _HOME = "napari_beadscope.tracking"
 _ENTRIES = (
+    _Entry("gpu", "compiled kernels on a CUDA GPU", f"{_HOME}.fallback", "GpuOrCpu", "why_not"),
     _Entry("cpu", "compiled kernels on the CPU", f"{_HOME}.compiled", "CpuBackend", "why_not"),
     _Entry(
         "magtrack",
@@ -88,7 +89,7 @@ _ENTRIES = (
     ),
 )
 #: What "auto" tries, best first.
-_AUTO = ("cpu", "magtrack")
+_AUTO = ("gpu", "cpu", "magtrack")
 
 
 def list_backends() -> tuple[BackendInfo, ...]:
@@ -97,7 +98,7 @@ def list_backends() -> tuple[BackendInfo, ...]:
     Examples
     --------
     >>> [info.name for info in list_backends()]
-    ['cpu', 'magtrack', 'magtrack-gpu']
+    ['gpu', 'cpu', 'magtrack', 'magtrack-gpu']
     """
     return tuple(_info(entry) for entry in _ENTRIES)
 

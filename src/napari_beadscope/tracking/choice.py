@@ -87,7 +87,7 @@ def choose_backend(
         raise no_backend(name, tried)
     cores = usable_cores()
     on_gpu = "gpu" in chosen.name
-    threads = 1 if on_gpu else max(1, (cores - spare) // max(1, sharers))
+    threads = max(1, (cores - spare) // max(1, sharers))  # the GPU's are for when it fails
     rois = _ROIS_PER_GPU if on_gpu else _ROIS_PER_THREAD * threads
     skipped = [info.why_not for info in tried[: tried.index(chosen)]]
     machine = [] if on_gpu else [f"{cores} core{'s' if cores > 1 else ''}"]

@@ -62,7 +62,8 @@ def why_not() -> str:
     except ImportError as error:
         return f"CuPy cannot be loaded ({error}): install it anew"
     except RuntimeError as error:  # CUDARuntimeError: no driver, or one that is too old
-        return f"there is no usable NVIDIA driver ({str(error).split(':', 1)[0]})"
+        code = str(error).split(":", 1)[0]
+        return f"there is no NVIDIA driver, or it is too old for this CuPy ({code})"
     return "" if count else "the NVIDIA driver finds no CUDA device"
 
 
