@@ -8,7 +8,7 @@ import msgspec
 
 from napari_beadscope.core.messages import Shared
 from napari_beadscope.core.session_state import Limits
-from napari_beadscope.core.types import METHODS
+from napari_beadscope.core.types import METHODS, Calibration
 from napari_beadscope.ring import TableSpec
 
 HEALTH_ROWS = 64
@@ -45,6 +45,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     profiles: bool = True
     backend: str = "auto"
     method: str = METHODS[0]
+    calibration: Calibration = Calibration()
     settings: dict[str, Any] = {}
     verbose: bool = False
 

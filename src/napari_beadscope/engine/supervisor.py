@@ -97,7 +97,11 @@ class Supervisor:
         self._callers = Callers(socket_address(self.session), self._secret, self._inbox)
         state, effects = session.start(config.camera_id, config.limits, time.monotonic())
         self._state = replace(
-            state, profiles=config.profiles, backend=config.backend, method=config.method
+            state,
+            profiles=config.profiles,
+            backend=config.backend,
+            method=config.method,
+            calibration=config.calibration,
         )
         self._board = StatusBoard(self._health, self._tracks)
         self._alive = True

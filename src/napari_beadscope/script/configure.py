@@ -12,6 +12,7 @@ from typing import Any
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.session_state import Limits
 from napari_beadscope.core.settings import Settings
+from napari_beadscope.core.types import Calibration
 from napari_beadscope.engine import EngineConfig
 from napari_beadscope.storage import load_settings
 
@@ -49,6 +50,7 @@ def engine_config(
         status_hz=engine.status_hz,
         backend=settings.tracking.backend,
         method=settings.tracking.method,
+        calibration=Calibration(settings.tracking.nm_per_px),
         profiles=settings.tracking.profiles or settings.recording.profiles,
         settings=settings.to_dict(),
         verbose=verbose,

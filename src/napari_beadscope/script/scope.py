@@ -15,9 +15,8 @@ from typing import Any, Self
 
 from napari_beadscope.core.errors import EngineError, StateError
 from napari_beadscope.core.lifetime import Closing
-from napari_beadscope.core.messages import AddMotor, SetCalibration, Shutdown
+from napari_beadscope.core.messages import AddMotor, Shutdown
 from napari_beadscope.core.settings import Settings
-from napari_beadscope.core.types import Calibration
 from napari_beadscope.engine import (
     EngineClient,
     EngineInfo,
@@ -26,7 +25,7 @@ from napari_beadscope.engine import (
     remove_leftovers,
 )
 from napari_beadscope.script.attached import STOP_TIMEOUT_S, AttachedScope
-from napari_beadscope.script.configure import absolute, as_settings, engine_config
+from napari_beadscope.script.configure import as_settings, engine_config
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S = 120.0
@@ -182,12 +181,16 @@ class Scope(AttachedScope, Closing):
         self._view.close()
 
     def _apply_settings(self) -> None:
-        """Bring camera and trackers to what the settings ask for; the rest keeps its default."""
+        """Bring camera and trackers to what the settings ask for and the engine was not told.
+
+        Trackers may be compiling: what they are asked here, the start has to wait for.
+        """
         camera, tracking = self.settings.camera, self.settings.tracking
         asked = {"fps": camera.fps, "exposure_ms": camera.exposure_ms, **camera.properties}
         self.set_camera(**{name: value for name, value in asked.items() if value is not None})
-        self._ask(SetCalibration(Calibration(tracking.nm_per_px, absolute(tracking.zlut))))
-        if tracking.backend != "auto":  # the engine has it: refuse one that cannot be used
+        if tracking.zlut:
+            self.set_calibration(zlut=tracking.zlut)
+        if tracking.backend != "auto":  # the engine was told: now refuse one that cannot be used
             self.set_backend(tracking.backend, tracking.method)
 
 
