@@ -1,13 +1,14 @@
 """Find beads on a full frame: where, how large, how sure, and whether they stand alone.
 
-Must not know of backends, nor of what is done with the beads. The method is voting by gradients:
-every edge pixel votes along its gradient, and only centres of rings gather votes from all sides;
-uneven light, debris and out-of-focus rings do not disturb it. Then the centre is refined, the
-outermost ring measured, and the share of edges that point to the centre is the score.
+Must not know of backends, nor of what is done with the beads. The method: every edge pixel votes
+along its gradient, and the centres of rings gather votes from all sides, whatever the light;
+about each centre a concentric pattern is measured (`find_measure`); how concentric, how strong
+and how large it is, alone and beside the others, is the score.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,19 @@ from napari_beadscope.core.types import Bead, Roi
 
 #: ROI sizes that are suggested, in px.
 MIN_ROI_PX, MAX_ROI_PX = 32, 128
-_DEFAULT_REACH = 44  # px from the centre that are looked at when no ROI size is given
-_MIN_RADIUS = 6.0  # px: smaller rings are dust
-_FAINT = 0.2  # of the strongest beads' edges: less is dust
-_APART = 0.6  # of the larger radius: closer centres are the same bead
-_LEAST_VOTES = 8.0  # smoothed: no ring of the least radius gathers fewer
+#: Score from which a thing is taken for a bead.
+MIN_SCORE = 0.6
+_REACH_PX = 56  # from the centre that is looked at when no ROI size is given
+_VOTE_REACH_PX = 44  # rings inside that are enough to vote for a centre
+_MIN_SIDE_PX = 16  # of a frame
+_LEAST_VOTES = 24.0  # no ring of 3 px radius gathers fewer
+_MIN_RADIUS, _MIN_SHAPE = 5.0, 0.4  # a hot pixel gives 4.5 px
+_APART, _APART_PX = 0.35, 4.0  # of the better one's radius; closer centres are the same thing
+_FIT_TO_COMPARE = 0.85  # shape from which a thing counts among those that others are compared with
+_MOST_STRENGTH = 1e4
+# The score's logistic model, fitted by benchmarks/find.py to simulated scenes.
+_OF_STRENGTH, _OF_RANK, _OF_SHAPE, _OF_PRESENCE = 3.9, 3.9, 11.4, 9.4
+_OF_CLASS, _OF_RADIUS, _CONSTANT = 8.6, 1.1, -28.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,14 +41,16 @@ class FoundBeads:
     Attributes
     ----------
     y_px, x_px : float64
-        Centre in full-frame pixels, good to about half a pixel.
+        Centre in full-frame pixels, pixel centres at integers; typically good to 0.05 px for a
+        bead that stands alone, to 1 px in a cluster.
     radius_px : float64
-        Radius of the outermost visible ring.
+        Radius of the outermost visible ring: the last one whose edge, averaged around the bead,
+        has 6 % of the strongest one's contrast and stands out of the noise.
     score : float32
-        0 to 1: share of the edges inside that radius that point to the centre, over the better
-        two thirds of all directions.
+        0 to 1, how sure it is that this is a bead (see `find_beads`).
     isolated : bool
-        Whether no other bead reaches into the ROI (of `size_px`, or the suggested size).
+        Whether the bead's ROI (of `size_px`, or the suggested size) lies inside the frame and no
+        other bead's outermost ring reaches into it.
     """
 
     y_px: np.ndarray
@@ -57,9 +68,16 @@ def find_beads(
     *,
     size_px: int | None = None,
     max_beads: int | None = None,
-    min_score: float = 0.75,
+    min_score: float = MIN_SCORE,
 ) -> FoundBeads:
-    """Find beads on a frame.
+    """Find beads on a frame: in or out of focus, dark or bright, touching, cut by the edge.
+
+    A bead is a concentric pattern of 5 to 55 px radius with its centre inside the frame, of which
+    at least three eighths are visible. The score weighs how well the gradients agree with a
+    concentric pattern in the better half of all directions, how strong the pattern is against the
+    noise and against the strongest patterns of the frame, its size, and whether patterns of
+    similar strength are a class of their own or the upper end of many ever fainter ones, as dirt
+    is. Gain, offset and the sign of the contrast do not matter.
 
     Parameters
     ----------
@@ -91,12 +109,18 @@ def find_beads(
         raise InputError(f"ROIs of {size_px} px hold no bead", "use 16 to 256 px")
     if max_beads is not None and max_beads < 0:
         raise InputError(f"{max_beads} beads cannot be found", "use 0 or more")
-    reach = _DEFAULT_REACH if size_px is None else max(10, (3 * size_px) // 4)
-    rows = _candidates(pixels, min(reach, max(pixels.shape)), min_score)
-    order = np.lexsort((rows[:, 1], rows[:, 0], -rows[:, 3]))[:max_beads]
-    y, x, radius, score, _ = rows[order].T
-    roi = size_px or _roi_size(radius)
-    return FoundBeads(y, x, radius, score.astype(np.float32), _isolated(rows, order, roi))
+    if math.isnan(min_score):
+        raise InputError("the least score is not a number", "use 0 to 1")
+    reach = _REACH_PX if size_px is None else max(10, (3 * size_px) // 4)
+    rows = _candidates(pixels, min(reach, max(pixels.shape)))
+    score = _scores(rows)
+    beads = score >= min(min_score, MIN_SCORE)
+    rows, score = rows[beads], score[beads]
+    y, x, radius = rows[:, 0], rows[:, 1], rows[:, 2]
+    order = np.lexsort((x, y, -score))
+    order = order[score[order] >= min_score][:max_beads]
+    alone = _isolated(rows, order, size_px or _roi_size(radius[order]), pixels.shape)
+    return FoundBeads(y[order], x[order], radius[order], score[order].astype(np.float32), alone)
 
 
 def suggest_roi_size(found: FoundBeads) -> int:
@@ -128,7 +152,7 @@ def beads_from_found(found: FoundBeads, shape: tuple[int, int], size_px: int) ->
 
 
 def _as_pixels(image: Any) -> np.ndarray:
-    """Return the image as finite float32."""
+    """Return the image as it is if it is of a camera's type, else as float32 from 0 to 1."""
     array = np.asarray(image)
     if array.ndim != 2 or array.dtype.kind not in "buif":
         raise InputError(
@@ -136,77 +160,110 @@ def _as_pixels(image: Any) -> np.ndarray:
             f"{array.dtype}",
             "give one frame",
         )
-    pixels = np.array(array, dtype=np.float32, order="C")
-    bad = ~np.isfinite(pixels)
-    if bad.any():
-        pixels[bad] = np.median(pixels[~bad]) if not bad.all() else 0.0
-    return pixels
+    if array.dtype in (np.uint8, np.uint16):
+        usable = array.flags.c_contiguous and array.flags.writeable
+        return array if usable else np.array(array, order="C")
+    wide = array.astype(np.float64)
+    good = np.isfinite(wide)
+    if not good.any():
+        return np.zeros(array.shape, dtype=np.float32)
+    low, high = wide[good].min() / 2, wide[good].max() / 2
+    wide = wide / 2 - low
+    if high > low:
+        wide /= high - low
+    if not good.all():
+        wide[~good] = np.median(wide[good])
+    return wide.astype(np.float32)
 
 
-def _candidates(pixels: np.ndarray, reach: int, min_score: float) -> np.ndarray:
-    """Return rows (y, x, radius, score, edges), each a bead of its own, best votes first."""
-    from napari_beadscope.tracking import find_kernels as k
+def _candidates(pixels: np.ndarray, reach: int) -> np.ndarray:
+    """Return rows y, x, radius, shape, strength over noise, votes: one for each round thing."""
+    from napari_beadscope.tracking import find_kernels, find_measure
 
-    none = np.empty((0, 5))
-    if min(pixels.shape) < 16:
+    height, width = pixels.shape
+    none = np.empty((0, 7))
+    if min(height, width) < _MIN_SIDE_PX:
         return none
-    row = np.empty(pixels.shape[1], dtype=np.float32)
-    smoothed, gy, gx, strength = (np.zeros_like(pixels) for _ in range(4))
-    k.smooth(pixels, _taps(1.2), smoothed, row)
-    k.gradient(smoothed, gy, gx, strength)
-    threshold = _edge_threshold(strength)
+    taps = _taps(1.2, 4)
+    smoothed = np.empty(pixels.shape, dtype=np.float32)
+    find_kernels.smooth(pixels, taps, np.empty(width + 8, dtype=np.float32), smoothed)
+    noise, threshold = _noise_and_threshold(smoothed)
     if not threshold > 0.0:
         return none
-    votes = np.zeros_like(pixels)
-    k.vote(gy, gx, strength, threshold, reach, votes)
-    k.smooth(votes, _taps(1.5), smoothed, row)
-    most = pixels.size // 25 + 1  # peaks are at least 5 px apart
+    rows = _vote_peaks(smoothed, threshold, float(min(reach, _VOTE_REACH_PX)))
+    tables = np.empty((3, reach + 1, find_measure.SECTORS))
+    find_measure.measure_all(smoothed, noise, threshold, float(reach), tables, rows)
+    y, x, radius, shape, strength, _, _ = rows.T
+    rows[:, 4] = np.minimum(strength / max(noise, threshold / 1e4), _MOST_STRENGTH)
+    inside = (y >= -0.5) & (x >= -0.5) & (y < height - 0.5) & (x < width - 0.5)
+    rows = rows[inside & (radius >= _MIN_RADIUS) & (shape >= _MIN_SHAPE)]
+    order = np.lexsort((rows[:, 1], rows[:, 0], -rows[:, 4] * rows[:, 3] ** 4))
+    keep = np.zeros(len(rows), dtype=np.bool_)
+    find_measure.apart(rows, order, _APART, _APART_PX, keep)
+    return rows[keep]
+
+
+def _vote_peaks(smoothed: np.ndarray, threshold: float, reach: float) -> np.ndarray:
+    """Return rows y, x, 0, 0, 0, votes where the lines along gradients cross."""
+    from napari_beadscope.tracking import find_kernels as k
+
+    cells = tuple(-(-side // k.CELL_PX) for side in smoothed.shape)
+    margin = int(reach) // k.CELL_PX + 2
+    around = np.zeros((cells[0] + 2 * margin, cells[1] + 2 * margin), dtype=np.float32)
+    k.vote(smoothed, threshold, reach, margin, around)
+    inner = around[margin:-margin, margin:-margin].copy()
+    votes = np.empty_like(inner)
+    taps = np.array([0.5, 0.25], dtype=np.float32)
+    k.smooth(inner, taps, np.empty(cells[1] + 2, dtype=np.float32), votes)
+    most = votes.size // 4 + 1  # peaks are at least 3 cells apart
     ys, xs = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     values = np.empty(most, dtype=np.float32)
-    n = k.peaks(smoothed, _LEAST_VOTES, 4, ys, xs, values)
-    order = np.lexsort((xs[:n], ys[:n], -values[:n]))
-    tables = (np.empty((reach, 16)), np.empty((reach, 16)), np.empty((reach, 16), dtype=np.bool_))
-    rows = np.empty((n, 5))
-    filled = 0
-    for at in order:
-        y, x = float(ys[at]), float(xs[at])
-        if _taken(rows[:filled], y, x, 0.0):
-            continue
-        for near in (3.0, 2.0):
-            new_y, new_x = k.recentre(gy, gx, strength, threshold, y, x, reach, near)
-            if abs(new_y - y) < 3 and abs(new_x - x) < 3:
-                y, x = new_y, new_x
-        radius, score, energy = k.measure(gy, gx, strength, threshold, y, x, reach, *tables)
-        if score < min_score or radius < _MIN_RADIUS or not _inside(y, x, pixels.shape):
-            continue
-        if not _taken(rows[:filled], y, x, radius):
-            rows[filled] = y, x, radius, score, energy
-            filled += 1
-    rows = rows[:filled]
-    return rows[rows[:, 4] >= _FAINT * np.quantile(rows[:, 4], 0.9)] if filled else none
+    n = k.peaks(votes, _LEAST_VOTES, 2, ys, xs, values)
+    rows = np.zeros((n, 7))
+    middle = (k.CELL_PX - 1) / 2
+    rows[:, 0], rows[:, 1] = k.CELL_PX * ys[:n] + middle, k.CELL_PX * xs[:n] + middle
+    rows[:, 6] = values[:n]
+    return rows
 
 
-def _taken(rows: np.ndarray, y: float, x: float, radius: float) -> bool:
-    """Whether ``(y, x)`` is so close to a bead of `rows` that it is the same bead."""
-    away2 = (rows[:, 0] - y) ** 2 + (rows[:, 1] - x) ** 2
-    return bool((away2 <= (_APART * np.maximum(rows[:, 2], radius)) ** 2).any())
+def _scores(rows: np.ndarray) -> np.ndarray:
+    """Return how sure each row is a bead, 0 to 1."""
+    _, _, radius, shape, strength, presence, _ = rows.T
+    fit = strength[shape >= _FIT_TO_COMPARE]
+    # the mean of the strengths, weighted by themselves: many faint ones do not matter
+    usual = float((fit**2).sum() / fit.sum()) if len(fit) else 1.0
+    similar = (fit > 0.5 * usual).sum() + 0.5
+    fainter = ((fit > 0.2 * usual) & (fit <= 0.5 * usual)).sum() + 0.5
+    logit = (
+        _OF_STRENGTH * np.log(strength)
+        + _OF_RANK * np.log(np.clip(strength / usual, 0.02, 0.7))
+        + _OF_SHAPE * np.log(shape)
+        + _OF_PRESENCE * np.log(np.maximum(presence, 0.1))
+        + _OF_CLASS * similar / (similar + fainter)
+        + _OF_RADIUS * np.log(radius)
+        + _CONSTANT
+    )
+    scores: np.ndarray = 1.0 / (1.0 + np.exp(-logit))
+    return scores
 
 
-def _inside(y: float, x: float, shape: tuple[int, ...]) -> bool:
-    return -0.5 <= y <= shape[0] - 0.5 and -0.5 <= x <= shape[1] - 0.5
+def _noise_and_threshold(smoothed: np.ndarray) -> tuple[float, float]:
+    """Return the noise of a gradient component, and the length from which a gradient is an edge.
+
+    An edge is out of the noise, and not negligible beside the others. Of the gradients in a
+    crowded frame most are rings: the noise is taken from the shortest.
+    """
+    sy, sx = (side // 300 + 1 for side in smoothed.shape)
+    dy = smoothed[2::sy, 1:-1:sx] - smoothed[:-2:sy, 1:-1:sx]
+    dx = smoothed[1:-1:sy, 2::sx] - smoothed[1:-1:sy, :-2:sx]
+    low, high = np.quantile(np.hypot(dy, dx), (0.15, 0.995))
+    noise = float(low) / math.sqrt(-2 * math.log(0.85))
+    return noise, max(4.0 * noise, 0.05 * float(high))
 
 
-def _edge_threshold(strength: np.ndarray) -> float:
-    """Gradient length above which a pixel is an edge: out of the noise, and not negligible."""
-    inner = strength[1:-1, 1:-1]
-    sample = inner[:: inner.shape[0] // 512 + 1, :: inner.shape[1] // 512 + 1]
-    noise = float(np.median(sample)) / 1.1774
-    return max(4.0 * noise, 0.05 * float(np.quantile(sample, 0.995)))
-
-
-def _taps(sigma: float) -> np.ndarray:
+def _taps(sigma: float, reach: int) -> np.ndarray:
     """Half of a normalised Gaussian, centre first."""
-    taps = np.exp(-0.5 * (np.arange(int(3 * sigma) + 2) / sigma) ** 2)
+    taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     return (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
 
 
@@ -218,12 +275,17 @@ def _roi_size(radius: np.ndarray) -> int:
     return min(max(size, MIN_ROI_PX), MAX_ROI_PX)
 
 
-def _isolated(rows: np.ndarray, order: np.ndarray, size_px: int) -> np.ndarray:
-    """Whether the nearest other bead stays out of the ROI by half its radius."""
+def _isolated(
+    rows: np.ndarray, order: np.ndarray, size_px: int, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Whether the ROI is inside the frame and no other bead's outermost ring reaches into it."""
     alone = np.ones(len(order), dtype=bool)
+    y, x, radius = rows[:, 0], rows[:, 1], rows[:, 2]
     for at, row in enumerate(order):
-        away = np.hypot(rows[:, 0] - rows[row, 0], rows[:, 1] - rows[row, 1])
-        away -= size_px / 2 + 0.5 * rows[:, 2]
-        away[row] = np.inf
-        alone[at] = away.min() > 0
+        beyond_y = np.maximum(np.abs(y - y[row]) - size_px / 2, 0.0)
+        beyond_x = np.maximum(np.abs(x - x[row]) - size_px / 2, 0.0)
+        intrudes = np.hypot(beyond_y, beyond_x) < radius
+        intrudes[row] = False
+        roi = Roi.around(float(y[row]), float(x[row]), size_px)
+        alone[at] = roi.inside((shape[0], shape[1])) and not intrudes.any()
     return alone
