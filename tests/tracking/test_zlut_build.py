@@ -134,6 +134,23 @@ def test_bad_frames_are_left_out_and_named() -> None:
     assert np.abs(sweep.zlut.profiles - clean.profiles)[:, 6:].std() < 0.3
 
 
+def test_a_trembling_bead_does_not_blur_the_planes() -> None:
+    """Frames of one height that differ by 40 nm (RMS) are told apart and averaged as they are."""
+    z = np.repeat(np.arange(-1000.0, 1001.0, 50.0), 8)
+    rng = np.random.default_rng(9)
+    middle = np.full(len(z), 31.6)
+    noise = rng.normal(0, 2, (len(z), SIZE_PX, SIZE_PX))
+    still = measure_sweep(rings(middle, middle, z, SIZE_PX) + noise, z)
+    assert still.jitter_nm == 0.0
+    trembling = z + rng.normal(0, 40, len(z))
+    sweep = measure_sweep(rings(middle, middle, trembling, SIZE_PX) + noise, z)
+    assert sweep.jitter_nm == pytest.approx(40, rel=0.15)
+    r = np.arange(sweep.zlut.bins) * 0.25
+    missed = sweep.zlut.profiles[4:-4, 6:] - ring_profile(np.unique(z), r)[4:-4, 6:]
+    slope = 65 * 2 * np.pi / 4000  # counts per nm at most
+    assert missed.std() < 0.5 * slope * 40 / np.sqrt(8)
+
+
 def test_dirt_over_a_few_pixels_does_not_shift_a_plane() -> None:
     z = np.repeat(np.arange(-500.0, 501.0, 100.0), 3)
     middle = np.full(len(z), 31.6)

@@ -1,7 +1,8 @@
 """A smooth radial function through the pixels of some frames of the same bead at one height.
 
 Owns the least-squares fit: no bins, so no error from where between pixels the centre is; each
-frame has its own centre, gain and offset, which are fitted along. Must not know of heights.
+frame has its own centre, gain and offset, which are fitted along, and, if it is known how the
+function changes with height, its own deviation in height. Must not know of other heights.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Rings:
         Of cubic B-splines `KNOT_PX` apart.
     x_px, y_px, gain, offset : ndarray, shape (n,)
         Of each frame: pixels are ``gain * P(r) + offset``, gains with mean 1, offsets with mean 0.
+    rise : ndarray, shape (n,)
+        By how much each frame is higher than their mean, nm; 0 if that was not fitted.
     error : ndarray, shape (n,)
         Root mean square of pixel less model, in units of P.
     noise : float
@@ -43,6 +46,7 @@ class Rings:
     y_px: np.ndarray
     gain: np.ndarray
     offset: np.ndarray
+    rise: np.ndarray
     error: np.ndarray
     noise: float
     spread: np.ndarray
@@ -76,7 +80,13 @@ def basis(n: int, radius_px: np.ndarray, slope: bool = False) -> np.ndarray:
     return matrix
 
 
-def fit_rings(frames: np.ndarray, x_px: np.ndarray, y_px: np.ndarray, reach_px: float) -> Rings:
+def fit_rings(
+    frames: np.ndarray,
+    x_px: np.ndarray,
+    y_px: np.ndarray,
+    reach_px: float,
+    change: np.ndarray | None = None,
+) -> Rings:
     """Fit one radial function to all pixels of `frames` ``(n, y, x)``, recentring each.
 
     Parameters
@@ -87,9 +97,14 @@ def fit_rings(frames: np.ndarray, x_px: np.ndarray, y_px: np.ndarray, reach_px: 
         Centres to begin with, good to half a pixel.
     reach_px : float
         Radius up to which the function is wanted.
+    change : ndarray, shape (c,), optional
+        By how much the coefficients rise per nm of height: frames may then differ in height.
     """
-    pixels = [np.asarray(frame, dtype=np.float64) for frame in frames]
-    n = len(pixels)
+    fit = _Fit([np.asarray(frame, dtype=np.float64) for frame in frames], x_px, y_px, reach_px)
+    if change is not None:
+        fit.change = change
+        fit.unknowns = 5
+    n = len(fit.pixels)
     rings = Rings(
         np.zeros(knots(reach_px)),
         np.array(x_px, dtype=np.float64),
@@ -97,36 +112,83 @@ def fit_rings(frames: np.ndarray, x_px: np.ndarray, y_px: np.ndarray, reach_px: 
         np.ones(n),
         np.zeros(n),
         np.zeros(n),
+        np.zeros(n),
         0.0,
         np.zeros((0, 0)),
     )
-    limit = np.inf
-    rings = _solve(pixels, rings, reach_px, limit)
+    rings = fit.solved(rings)
     for _ in range(_ROUNDS):
-        rings, limit = recentre(pixels, rings, reach_px, limit, (x_px, y_px))
-        rings = _solve(pixels, rings, reach_px, limit)
-    return recentre(pixels, rings, reach_px, limit, (x_px, y_px))[0]
+        rings = fit.solved(fit.moved(rings))
+    return fit.moved(rings)
 
 
-def _solve(
-    pixels: list[np.ndarray],
-    rings: Rings,
-    reach_px: float,
-    limit: float,
-) -> Rings:
-    """Return `rings` with the coefficients that fit best at its centres, gains and offsets."""
-    from napari_beadscope.tracking.ring_kernels import add_pixels
+class _Fit:
+    """The frames that are fitted, and from which residual on a pixel is left out."""
 
-    n = len(rings.coefficients)
-    ata, atb = np.zeros((n, n)), np.zeros(n)
-    grid = (KNOT_PX, reach_px + _OUTSIDE_PX)
-    still = np.zeros(n)
-    for at, image in enumerate(pixels):
-        light = (float(rings.gain[at]), float(rings.offset[at]))
-        x, y = float(rings.x_px[at]), float(rings.y_px[at])
-        add_pixels(image, x, y, grid, light, still, (rings.coefficients, limit), ata, atb)
-    spread = np.linalg.inv(ata + _STIFF * _stiffness(n))
-    return replace(rings, coefficients=spread @ atb, spread=spread)
+    def __init__(
+        self, pixels: list[np.ndarray], x_px: np.ndarray, y_px: np.ndarray, reach_px: float
+    ) -> None:
+        self.pixels = pixels
+        self.change = np.zeros(knots(reach_px))
+        self.unknowns = 4  # gain, offset, x, y
+        self._begin = (np.asarray(x_px), np.asarray(y_px))
+        self._grid = (KNOT_PX, reach_px + _OUTSIDE_PX)
+        self._limit = np.inf
+
+    def solved(self, rings: Rings) -> Rings:
+        """Return `rings` with the coefficients that fit best to the frames as they lie."""
+        from napari_beadscope.tracking.ring_kernels import add_pixels
+
+        n = len(rings.coefficients)
+        ata, atb = np.zeros((n, n)), np.zeros(n)
+        last = (rings.coefficients, self._limit)
+        for at, image in enumerate(self.pixels):
+            x, y, light = _place(rings, at)
+            shift = rings.rise[at] * self.change
+            add_pixels(image, x, y, self._grid, light, shift, last, ata, atb)
+        spread = np.linalg.inv(ata + _STIFF * _stiffness(n))
+        return replace(rings, coefficients=spread @ atb, spread=spread)
+
+    def moved(self, rings: Rings) -> Rings:
+        """Return `rings` with every frame's centre, light and rise one step nearer."""
+        from napari_beadscope.tracking.ring_kernels import frame_equations
+
+        n, unknowns = len(self.pixels), self.unknowns
+        steps, residuals = np.zeros((n, 5)), np.empty((n, self.pixels[0].size))
+        for at, image in enumerate(self.pixels):
+            matrix, right = np.zeros((5, 5)), np.zeros(5)
+            x, y, light = _place(rings, at)
+            curves = (rings.coefficients + rings.rise[at] * self.change, self.change)
+            frame_equations(
+                image, x, y, self._grid, light, curves, self._limit, matrix, right, residuals[at]
+            )
+            scale = np.sqrt(np.diag(matrix)[:unknowns]) + 1e-30
+            part = matrix[:unknowns, :unknowns] / np.outer(scale, scale)
+            found = np.linalg.lstsq(part, right[:unknowns] / scale, rcond=1e-10)[0]
+            steps[at, :unknowns] = found / scale
+        noise = 1.4826 * float(np.nanmedian(np.abs(residuals)))
+        self._limit = max(_CUT_SIGMAS * noise, _LEAST_CUT * float(np.ptp(rings.coefficients)))
+        gain = np.clip(rings.gain + steps[:, 0], 0.2, 5.0)
+        offset = rings.offset + steps[:, 1]
+        new_x, new_y = rings.x_px + steps[:, 2], rings.y_px + steps[:, 3]
+        rise = rings.rise + steps[:, 4]
+        first_x, first_y = self._begin
+        return replace(
+            rings,
+            x_px=np.clip(new_x, first_x - _FARTHEST_PX, first_x + _FARTHEST_PX),
+            y_px=np.clip(new_y, first_y - _FARTHEST_PX, first_y + _FARTHEST_PX),
+            gain=gain / gain.mean(),
+            offset=offset - offset.mean(),
+            rise=rise - rise.mean(),
+            error=np.sqrt(np.nanmean(residuals**2, axis=1)),
+            noise=noise,
+        )
+
+
+def _place(rings: Rings, at: int) -> tuple[float, float, tuple[float, float]]:
+    """Return centre and light of one frame."""
+    light = (float(rings.gain[at]), float(rings.offset[at]))
+    return float(rings.x_px[at]), float(rings.y_px[at]), light
 
 
 def _stiffness(n: int) -> np.ndarray:
@@ -137,39 +199,3 @@ def _stiffness(n: int) -> np.ndarray:
         for k, factor in enumerate((-1.0, 3.0, -3.0, 1.0)):
             third[row, order[row + k]] += factor
     return np.asarray(third.T @ third)
-
-
-def recentre(
-    pixels: list[np.ndarray],
-    rings: Rings,
-    reach_px: float,
-    limit: float,
-    begin: tuple[np.ndarray, np.ndarray],
-) -> tuple[Rings, float]:
-    """Move every frame's centre, gain and offset one step; return them and the new limit."""
-    from napari_beadscope.tracking.ring_kernels import frame_equations
-
-    n = len(pixels)
-    grid = (KNOT_PX, reach_px + _OUTSIDE_PX)
-    curves = (rings.coefficients, np.zeros_like(rings.coefficients))
-    steps, residuals = np.zeros((n, 4)), np.empty((n, pixels[0].size))
-    for at, image in enumerate(pixels):
-        matrix, right = np.zeros((5, 5)), np.zeros(5)
-        light = (float(rings.gain[at]), float(rings.offset[at]))
-        x, y = float(rings.x_px[at]), float(rings.y_px[at])
-        frame_equations(image, x, y, grid, light, curves, limit, matrix, right, residuals[at])
-        steps[at] = np.linalg.lstsq(matrix[:4, :4], right[:4], rcond=1e-12)[0]
-    gain, offset = rings.gain + steps[:, 0], rings.offset + steps[:, 1]
-    gain = np.clip(gain, 0.2, 5.0)
-    noise = 1.4826 * float(np.nanmedian(np.abs(residuals)))
-    contrast = float(np.ptp(rings.coefficients))
-    moved = replace(
-        rings,
-        x_px=np.clip(rings.x_px + steps[:, 2], begin[0] - _FARTHEST_PX, begin[0] + _FARTHEST_PX),
-        y_px=np.clip(rings.y_px + steps[:, 3], begin[1] - _FARTHEST_PX, begin[1] + _FARTHEST_PX),
-        gain=gain / gain.mean(),
-        offset=offset - offset.mean(),
-        error=np.sqrt(np.nanmean(residuals**2, axis=1)),
-        noise=noise,
-    )
-    return moved, max(_CUT_SIGMAS * noise, _LEAST_CUT * contrast)

@@ -9,7 +9,6 @@ heights have in common tells noise from signal (`tracking.smoothing`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ _LEAST_SHARE = 0.8  # of the heights must show the bead
 _UNLIKE = 6.0  # robust standard deviations from the other frames of the height
 _MOST_FLICKER = 0.3
 _MISFIT = 2.5  # times the usual misfit of the frames
+_TREMBLE = 2.0  # times the variance that noise makes of the frames' heights
+_Plane = tuple[np.ndarray, "Rings"]  # which frames, and their fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +48,9 @@ class Sweep:
         How many frames make each plane.
     leverage : ndarray, shape (p,)
         How much of the noise of a plane's own frames is left in it after smoothing.
+    jitter_nm : float
+        Standard deviation of the frames' heights about that of their plane, where it could be
+        told from noise (several frames at a height), else 0.
     x_px, y_px : ndarray, shape (n,)
         Centre of every frame; NaN where it was left out.
     left_out : dict of str to tuple of int
@@ -59,6 +63,7 @@ class Sweep:
     noise: np.ndarray
     frames: np.ndarray
     leverage: np.ndarray
+    jitter_nm: float
     x_px: np.ndarray
     y_px: np.ndarray
     left_out: dict[str, tuple[int, ...]]
@@ -120,19 +125,22 @@ def measure_sweep(
     planes, plane_of = _group(heights)
     centres, left_out = _centres(stack, plane_of, backend)
     reach = stack.shape[1] // 2 - STEP_PX
-    kept, fits = [], []
-    for plane, rows, rings in _fit_planes(stack, plane_of, centres, reach, left_out):
-        centres[rows, 0], centres[rows, 1] = rings.x_px, rings.y_px
-        kept.append(plane)
-        fits.append(rings)
+    fits = _fit_planes(stack, plane_of, centres, reach, left_out)
+    kept = sorted(fits)
     _check_found(planes, kept)
     z = planes[kept]
-    zlut, noise, leverage = _assemble(z, fits, reach, smooth)
+    jitter = _settle(stack, z, fits, reach)
+    for rows, rings in fits.values():
+        centres[rows, 0], centres[rows, 1] = rings.x_px, rings.y_px
+    ordered = [fits[plane][1] for plane in kept]
+    curves, leverage = _curves(z, ordered, reach, jitter, smooth)
+    profiles = curves @ _to_profile(curves.shape[1], reach)
     return Sweep(
-        zlut,
-        noise,
-        np.array([len(rings.x_px) for rings in fits]),
+        ZLut(z, profiles, STEP_PX),
+        np.array([rings.noise for rings in ordered]),
+        np.array([len(rings.x_px) for rings in ordered]),
         leverage,
+        jitter,
         centres[:, 0],
         centres[:, 1],
         {why: tuple(rows) for why, rows in left_out.items() if rows},
@@ -217,52 +225,96 @@ def _fit_planes(
     centres: np.ndarray,
     reach: float,
     left_out: dict[str, list[int]],
-) -> Iterator[tuple[int, np.ndarray, Rings]]:
+) -> dict[int, _Plane]:
     """Fit the frames of each height; frames that fit much worse than usual are left out."""
     from napari_beadscope.tracking.rings import fit_rings
 
-    fits: dict[int, tuple[np.ndarray, Rings]] = {}
+    fits: dict[int, _Plane] = {}
     for plane in range(plane_of.max() + 1):
         rows = np.flatnonzero((plane_of == plane) & np.isfinite(centres[:, 0]))
         if len(rows):
             fits[plane] = rows, fit_rings(stack[rows], centres[rows, 0], centres[rows, 1], reach)
     if not fits:
-        return
-    usual = np.median(np.concatenate([rings.error for _, rings in fits.values()]))
+        return fits
+    errors = {plane: rings.error for plane, (_, rings) in fits.items()}
+    usual = float(np.median(np.concatenate(list(errors.values()))))
     astray = left_out.setdefault("rings that are not round or not about one centre", [])
-    for plane, (rows, rings) in fits.items():
-        nearby = [fits[k][1].error for k in range(plane - 4, plane + 5) if k in fits]
-        limit = _MISFIT * max(float(np.median(np.concatenate(nearby))), float(usual))
+    for plane, (rows, rings) in list(fits.items()):
+        nearby = [errors[k] for k in range(plane - 4, plane + 5) if k in errors]
+        limit = _MISFIT * max(float(np.median(np.concatenate(nearby))), usual)
         fine = rings.error <= limit
-        if not fine.all():
-            astray.extend(rows[~fine].tolist())
-            centres[rows[~fine]] = np.nan
-            rows = rows[fine]
-            if not len(rows):
-                continue
-            rings = fit_rings(stack[rows], centres[rows, 0], centres[rows, 1], reach)
-        yield plane, rows, rings
+        if fine.all():
+            continue
+        astray.extend(rows[~fine].tolist())
+        centres[rows[~fine]] = np.nan
+        rows = rows[fine]
+        del fits[plane]
+        if len(rows):
+            fits[plane] = rows, fit_rings(stack[rows], centres[rows, 0], centres[rows, 1], reach)
+    return fits
 
 
-def _assemble(
-    z: np.ndarray, fits: list[Rings], reach: float, smooth: bool
-) -> tuple[ZLut, np.ndarray, np.ndarray]:
-    """Return the Z-LUT, the noise of a pixel, and the leverage of smoothing, by plane."""
-    from napari_beadscope.tracking import rings, smoothing
+def _settle(stack: np.ndarray, z: np.ndarray, fits: dict[int, _Plane], reach: float) -> float:
+    """Refit planes whose frames differ in height, as those of a bead that trembles do.
+
+    Their plain mean would be blurred. Returns the standard deviation of those heights, nm; nothing
+    changes and 0 is returned where noise explains it.
+    """
+    from scipy.interpolate import CubicSpline
+
+    from napari_beadscope.tracking.rings import fit_rings
+
+    kept = sorted(fits)
+    curves, _ = _curves(z, [fits[plane][1] for plane in kept], reach, 0.0, smooth=True)
+    refitted: dict[int, _Plane] = {}
+    squares, noise, free = 0.0, 0.0, 0
+    for plane, change in zip(kept, CubicSpline(z, curves)(z, 1), strict=True):
+        rows, rings = fits[plane]
+        n = len(rows)
+        if n < 2:
+            continue
+        again = fit_rings(stack[rows], rings.x_px, rings.y_px, reach, change)
+        known = float(change @ np.linalg.solve(rings.spread, change)) / n
+        squares += float((again.rise**2).sum())
+        noise += (n - 1) * rings.noise**2 / max(known, 1e-30)
+        free += n - 1
+        refitted[plane] = rows, again
+    if not free or squares < _TREMBLE * noise:
+        return 0.0
+    fits.update(refitted)
+    return float(np.sqrt((squares - noise) / free))
+
+
+def _curves(
+    z: np.ndarray, fits: list[Rings], reach: float, jitter: float, smooth: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients ``(p, c)`` without flicker, smoothed along z, and the leverage."""
+    from scipy.interpolate import CubicSpline
+
+    from napari_beadscope.tracking import smoothing
 
     curves = np.array([fit.coefficients for fit in fits])
-    noise = np.array([fit.noise for fit in fits])
     radius = np.arange(round(reach / STEP_PX) + 1) * STEP_PX
-    to_profile = rings.basis(curves.shape[1], radius)
-    curves *= _flicker(z, (curves @ to_profile) @ radius)[:, np.newaxis]
-    leverage = np.ones(len(z))
-    if smooth:
-        spread = np.array([np.diag(fit.spread) for fit in fits])
-        spread *= (noise**2 + 1e-12 * np.ptp(curves) ** 2)[:, np.newaxis]
-        row, column = spread.mean(axis=1), spread.mean(axis=0)
-        variance = np.outer(row, column) / column.mean()
-        curves, leverage = smoothing.smooth(z, curves, variance)
-    return ZLut(z, curves @ to_profile, STEP_PX), noise, leverage
+    brightness = curves @ (_to_profile(curves.shape[1], reach) @ radius)
+    curves *= _flicker(z, brightness)[:, np.newaxis]
+    if not smooth:
+        return curves, np.ones(len(z))
+    noise = np.array([fit.noise for fit in fits])
+    spread = np.array([np.diag(fit.spread) for fit in fits])
+    spread *= (noise**2 + 1e-12 * np.ptp(curves) ** 2)[:, np.newaxis]
+    if jitter > 0:
+        frames = np.array([len(fit.x_px) for fit in fits])
+        change = CubicSpline(z, curves)(z, 1)
+        spread += (jitter**2 / frames)[:, np.newaxis] * change**2
+    row, column = spread.mean(axis=1), spread.mean(axis=0)
+    return smoothing.smooth(z, curves, np.outer(row, column) / column.mean())
+
+
+def _to_profile(coefficients: int, reach: float) -> np.ndarray:
+    """Return the matrix from coefficients to the samples of a profile."""
+    from napari_beadscope.tracking.rings import basis
+
+    return basis(coefficients, np.arange(round(reach / STEP_PX) + 1) * STEP_PX)
 
 
 def _flicker(z: np.ndarray, brightness: np.ndarray) -> np.ndarray:

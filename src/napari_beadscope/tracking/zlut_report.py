@@ -87,7 +87,8 @@ class ZLutReport:
 def report_sweep(sweep: Sweep) -> ZLutReport:
     """Return the report of a Z-LUT that was just made."""
     report = report_zlut(sweep.zlut, sweep.noise)
-    error = report.sigma_z_nm * np.sqrt(sweep.leverage / sweep.frames)
+    single = np.hypot(report.sigma_z_nm, sweep.jitter_nm)
+    error = single * np.sqrt(sweep.leverage / sweep.frames)
     return replace(report, error_nm=error, sweep=sweep)
 
 

@@ -130,6 +130,7 @@ def report_data(report: ZLutReport) -> dict[str, Any]:
     }
     if sweep is not None:
         data["frames"] = len(sweep.x_px)
+        data["jitter_nm"] = sweep.jitter_nm
         data["left_out"] = {why: list(rows) for why, rows in sweep.left_out.items()}
         data["missing_nm"] = list(sweep.missing_nm)
     return data
@@ -166,6 +167,8 @@ def report_lines(data: dict[str, Any]) -> list[str]:
         rows.append(("own error", f"up to {data['zlut_error_nm']:.2g} nm, from the sweep's noise"))
     if math.isfinite(data["between_planes_nm"]):
         rows.append(("between planes", f"up to about {data['between_planes_nm']:.2g} nm off"))
+    if data.get("jitter_nm"):
+        rows.append(("trembling", f"{data['jitter_nm']:.2g} nm, taken into account"))
     if "frames" in data:
         rows.append(("frames", _frames(data)))
     return table(rows)
