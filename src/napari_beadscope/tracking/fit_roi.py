@@ -3,8 +3,9 @@
 Mathematics for one ROI in the words of `cooperative`; must not know of stacks or backends.
 
 Quality is the share of the variance within the profile's circle that rings about the centre
-explain (adjusted for their number), with a Z-LUT times the share of that which the fitted model
-explains, times the share of pixels below full scale. Reasons are those of `verdict`.
+explain (adjusted for their number), less what differs between octants of a ring (`evenness`), less
+what pixels at full scale cast in doubt; with a Z-LUT times a trust in its model that is 1 if the
+model explains all that rings do and 0 at 85 %. Reasons are those of `verdict`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 
 from napari_beadscope.tracking.cooperative import NAN, barrier, real, thread, threads
+from napari_beadscope.tracking.evenness import UNEVEN, unevenness
 from napari_beadscope.tracking.fit import (
     COUNT,
     LEFT,
@@ -40,6 +42,9 @@ NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / siz
 SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
 POOR_SHARE = 0.85  # of what rings explain, by the Z-LUT's model, below: another kind of bead
+DOUBT_SHARE = 0.94  # the same, below: z is given, but in doubt
+ROUND_EXPLAINED = 0.9  # rings explain less: look whether they go all the way round
+EDGE_PX = 1.5  # without a Z-LUT, centres nearer to the ROI's edge may be those of beads beyond
 EDGE_PLANES = 0.5  # z nearer to an end of the Z-LUT than this is not known
 
 X, Y, Z, QUALITY, SIGMA_X, SIGMA_Y, SIGMA_Z, REASON = range(8)
@@ -80,7 +85,11 @@ def put_errors(totals, system, unknowns, row):
 
 
 def with_zlut(pix, size, x, y, zero, limit, model, row, parts):
-    """Fit x, y, z; return x, y, share explained by rings, by the model of that, and a reason."""
+    """Fit x, y, z.
+
+    Returns x, y, the share of the variance that rings explain, the trust in the model (0 to 1),
+    and the reason not to take them. Writes z and standard errors, in doubt for POOR_MATCH, too.
+    """
     heights = model[1]
     x, y, z, settled = fit_xyz(pix, size, x, y, zero, limit, model, parts)
     totals, system = parts[4], parts[5]
@@ -91,18 +100,19 @@ def with_zlut(pix, size, x, y, zero, limit, model, row, parts):
     if not whole > within:
         return x, y, real(0), real(0), POOR_MATCH
     explained = 1.0 - within / whole
-    agreement = min(max((whole - left) / (whole - within), real(0)), real(1))
-    if agreement < POOR_SHARE:
-        return x, y, explained, agreement, POOR_MATCH
+    agreement = min((whole - left) / (whole - within), real(1))
+    trust = max((agreement - POOR_SHARE) / (1.0 - POOR_SHARE), real(0))
+    if trust == 0.0:
+        return x, y, explained, trust, POOR_MATCH
     last = heights.shape[0] - 1
     first_edge = real(heights[0]) + EDGE_PLANES * (real(heights[1]) - real(heights[0]))
     last_edge = real(heights[last]) - EDGE_PLANES * (real(heights[last]) - real(heights[last - 1]))
     if not (z >= first_edge and z <= last_edge):
-        return x, y, explained, agreement, Z_OUT_OF_RANGE
+        return x, y, explained, trust, Z_OUT_OF_RANGE
     put_errors(totals, system, 5, row)
     if thread() == 0:
         row[Z] = z
-    return x, y, explained, agreement, OK
+    return x, y, explained, trust, OK if agreement >= DOUBT_SHARE else POOR_MATCH
 
 
 def track_roi(pix, size, zero, limit, share, model, row, profile, work, scores):
@@ -116,22 +126,39 @@ def track_roi(pix, size, zero, limit, share, model, row, profile, work, scores):
     parts = cut_scratch(work, size, model[0].shape[2] - 1, scores)
     clear(row, profile, size)
     seed_x, seed_y = seed(pix, size, parts[4])
-    x, y, explained, agreement, reason = seed_x, seed_y, real(0), real(1), OK
+    x, y, explained, trust, reason = seed_x, seed_y, real(0), real(1), OK
     settled = False
     if model[1].shape[0] > 0:
-        x, y, explained, agreement, reason = with_zlut(
-            pix, size, x, y, zero, limit, model, row, parts
-        )
-        settled = reason == OK
+        x, y, explained, trust, reason = with_zlut(pix, size, x, y, zero, limit, model, row, parts)
+        settled = reason == OK or (reason == POOR_MATCH and trust > 0.0)
     if not settled:
         x, y, explained, settled = fit_xy(
             pix, size, seed_x, seed_y, zero, limit, 2 * (size // 2), parts
         )
+        settled = settled and min(x, y) > EDGE_PX and max(x, y) < real(size - 1) - EDGE_PX
         if settled:
             put_errors(parts[4], parts[5], 4, row)
-    judge(x, y, size, share, explained, agreement, settled, reason, row)
-    if row[REASON] != EMPTY and inside(x, y, size):
+    uneven = real(0)
+    if explained < ROUND_EXPLAINED and inside(x, y, size):
+        uneven = min(unevenness(pix, size, x, y, zero, limit, parts[1]), real(1))
+    if not inside(x, y, size):
+        reason = OUT_OF_RANGE
+    else:
+        reason = doubt(size, share, explained, uneven, settled, reason)
+    put_verdict(x, y, size, share, explained * trust * (1.0 - uneven), reason, row)
+    if reason != EMPTY and inside(x, y, size):
         one_px_profile(parts[0], zero, size // 2, profile)
+
+
+def doubt(size, share, explained, uneven, settled, reason):
+    """Reason not to believe a centre in the ROI, or the `reason` there was."""
+    if not explained >= NOISE_EXPLAINED + NOISE_PER_PX / real(size) or uneven >= 1.0:
+        return EMPTY
+    if explained < DOUBT_EXPLAINED or uneven > UNEVEN or not settled:
+        return OUT_OF_RANGE
+    if reason == OK and share > SATURATED_SHARE:
+        return SATURATED
+    return reason
 
 
 def clear(row, profile, size):
@@ -143,19 +170,13 @@ def clear(row, profile, size):
     barrier()
 
 
-def judge(x, y, size, share, explained, agreement, settled, reason, row):
-    """Write position, quality and reason, or take back what must not be believed."""
-    if not inside(x, y, size):
-        reason = OUT_OF_RANGE
-    elif not explained >= NOISE_EXPLAINED + NOISE_PER_PX / real(size):
-        reason = EMPTY
-    elif explained < DOUBT_EXPLAINED or not settled:
-        reason = OUT_OF_RANGE
-    elif reason == OK and share > SATURATED_SHARE:
-        reason = SATURATED
+def put_verdict(x, y, size, share, quality, reason, row):
+    """Write position, quality and reason; take back what must not be believed."""
+    if share > SATURATED_SHARE:
+        quality *= 1.0 - share
     barrier()
     if thread() == 0:
-        row[QUALITY] = explained * agreement * (1.0 - share)
+        row[QUALITY] = quality
         row[REASON] = real(reason)
         if reason != EMPTY and inside(x, y, size):
             row[X], row[Y] = x, y
