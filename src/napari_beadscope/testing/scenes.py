@@ -17,7 +17,7 @@ from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.tracking import Backend, ZLut, build_zlut
 
 #: Background of `bead_light` in the microscope's counts: far from both ends of 16 bit.
-_LAMP = 2**14
+_LAMP = 2**12
 
 
 def ring_profile(r_px: Any, z_nm: Any, size_px: int) -> np.ndarray:
@@ -111,13 +111,13 @@ def photograph(
 ) -> np.ndarray:
     """Return `light` as a camera sees it: shot noise, 6 electrons of read noise, whole counts.
 
-    The background collects `electrons` per pixel and, with gain 1, half the full scale of 8 bit
-    (uint8) or 12 bit (uint16).
+    The background collects `electrons` per pixel and, with gain 1, is at 0.2 of the full scale of
+    8 bit (uint8) or 12 bit (uint16): no bead of 500 nm is saturated.
     """
     rng = np.random.default_rng(seed)
     seen = rng.poisson(np.clip(light, 0, None) * electrons) + rng.normal(0, 6.0, light.shape)
     full = 255 if dtype == "uint8" else 4095
-    return np.rint(seen * (gain * full / (2 * electrons))).clip(0, full).astype(dtype)
+    return np.rint(seen * (0.2 * gain * full / electrons)).clip(0, full).astype(dtype)
 
 
 def bead_zlut(size_px: int, backend: Backend, z_nm: Any = None, *, inverted: bool = False) -> ZLut:

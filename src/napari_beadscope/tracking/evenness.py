@@ -3,8 +3,9 @@
 A bead's ring is as bright to the left as above. The share of the variance that differs between
 octants of the same ring, less what noise and a linear run of the light make of it, is therefore
 next to nothing for a bead, at any height and noise, and large where the centre lies between two
-beads, at the edge of half a bead, in a corner or on a cloud. Mathematics for one ROI in the words
-of `cooperative`; must not know how the centre was found.
+beads, at the edge of half a bead, in a corner or on a cloud. The innermost pixels are left out: a
+single bright one is round, but no bead. Mathematics for one ROI in the words of `cooperative`;
+must not know how the centre was found.
 
 Measured on simulated beads of 32 to 100 px, 100 to 5000 electrons per pixel, light that rises by
 up to 15 %: 99 % of the beads under 0.025. On a real field (`mt_field_real.jpg`): 165 beads that
@@ -33,8 +34,10 @@ from napari_beadscope.tracking.cooperative import (
 
 # mypy: disable-error-code="no-untyped-def"
 
-UNEVEN = 0.2  # from here on there is no single bead about this centre
+UNEVEN = 0.25  # from here on there is no single bead about this centre
 PER_RING = 16  # sum and count by octant
+CORE = 2  # rings that a single bright pixel fills
+FAINT = 4.0  # standard deviations of noise: rings that differ by less are not seen
 #: Mean cosine and sine of the direction over the octant from 0 to 45 degrees.
 ALONG, ASIDE = 0.9003163161571062, 0.3729231993660963
 
@@ -47,8 +50,9 @@ def evenness_scratch(size):
 def unevenness(pix, size, x, y, zero, limit, sums):
     """What differs between octants of the same ring, per what differs between rings.
 
-    From 0 (perfect rings) to 1 and above. Rings are 1 px wide and lie within ``size // 2`` px of
-    `x, y`; `zero` is taken off before sums are made; pixels at `limit` or above are left out.
+    From 0 (perfect rings) to 1 (no rings) and above. Rings are 1 px wide and lie from 1.5 to
+    ``size // 2`` px from `x, y`; `zero` is taken off before sums are made; pixels at `limit` or
+    above are left out.
     """
     rings = size // 2
     for k in range(thread(), PER_RING * rings, threads()):
@@ -63,7 +67,7 @@ def unevenness(pix, size, x, y, zero, limit, sums):
     noise = max(squares - between_octants, real(0)) / free
     uneven = between_octants - between_rings - run - (filled_octants - filled_rings - 2.0) * noise
     even = between_rings - plain * plain / count - (filled_rings - 1.0) * noise
-    if not even > 0.0:
+    if not even > FAINT * noise * math.sqrt(2.0 * filled_rings):
         return real(1)
     return max(uneven / even, real(0))
 
@@ -80,7 +84,7 @@ def _sum_octants(pix, size, x, y, zero, limit, rings, sums):
             value = real(pix[base + np.uint64(j)])
             across = real(np.int32(j)) - x
             r = math.sqrt(across * across + down * down)
-            if r < reach and value < limit:
+            if r >= CORE - 0.5 and r < reach and value < limit:
                 octant = low + (1 if across > 0.0 else 0) + (4 if abs(across) > abs(down) else 0)
                 at = np.uint64(PER_RING * int(r + 0.5) + 2 * octant)
                 value -= zero
@@ -110,7 +114,7 @@ def _compare(sums, rings):
     between_rings, between_octants = real(0), real(0)
     filled_rings, filled_octants = real(0), real(0)
     xx, xy, yy, xv, yv = real(0), real(0), real(0), real(0), real(0)
-    for k in range(thread(), rings, threads()):
+    for k in range(CORE + thread(), rings, threads()):
         at = PER_RING * k
         n, whole, mean_x, mean_y = real(0), real(0), real(0), real(0)
         for octant in range(8):

@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from napari_beadscope.tracking.cooperative import (
+    INF,
     NAN,
     barrier,
     count_up,
@@ -31,6 +32,7 @@ from napari_beadscope.tracking.cooperative import (
     warps,
 )
 from napari_beadscope.tracking.cpu_loops import FLOAT32, load, ring_sums
+from napari_beadscope.tracking.evenness import UNEVEN, unevenness
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -43,7 +45,8 @@ SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 SATURATED_FLOAT = 0.10  # the same where full scale is a guess: ties of the highest value
 NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / size: nothing there
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
-POOR_CORRELATION = 0.85  # best match with the Z-LUT, below: another kind of bead
+SURE_EXPLAINED = 0.93  # rings explain more: no need to look whether they are even all round
+POOR_CORRELATION = 0.9  # best match with the Z-LUT, below: another kind of bead
 
 
 def scratch(size: int) -> tuple[int, int]:
@@ -197,6 +200,7 @@ def _explained(pix, size, x, y, median, exact, profile, work, marks):
             filled += 1.0
     sum_up((pixels, above, between, filled), sums)
     pixels, above, between, filled = sums[0], sums[1], sums[2], sums[3]
+    barrier()  # before others write where these were read
     whole = squares - above * above / pixels
     within = squares - between
     if not whole > 0.0 or pixels - filled < 1.0:
@@ -240,10 +244,15 @@ def _height(profile, bins, lut, lut_z, correlation, fit7):
     return low + (plane - real(whole)) * (high - low), agreement, OK
 
 
-def _doubt(explained, share, kind):
+def _doubt(pix, size, x, y, median, explained, share, kind, work):
     """Reason to doubt a centre about which there are rings, and what quality remains."""
     if explained < DOUBT_EXPLAINED:
         return OUT_OF_RANGE, explained
+    if explained < SURE_EXPLAINED:
+        uneven = unevenness(pix, size, x, y, median, INF, work)
+        explained *= max(1.0 - uneven, real(0.0))
+        if uneven > UNEVEN:
+            return OUT_OF_RANGE, explained
     if share > (SATURATED_SHARE if kind < FLOAT32 else SATURATED_FLOAT):
         return SATURATED, explained * (1.0 - share)
     return OK, explained
@@ -290,7 +299,7 @@ def track_roi(pix, size, kind, locate, share, median, tables, row, profile, work
         seen = quality >= NOISE_EXPLAINED + NOISE_PER_PX / real(size)
         reason = EMPTY
         if seen:
-            reason, quality = _doubt(quality, share, kind)
+            reason, quality = _doubt(pix, size, x, y, median, quality, share, kind, work[bins:])
             for b in range(thread(), bins, threads()):
                 profile[b] = means[b]
             if agreed.size:

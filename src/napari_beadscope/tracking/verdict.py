@@ -2,15 +2,17 @@
 
 **Quality** is the share of the ROI's variance that rings about the found centre explain (ε², the
 adjusted correlation ratio of the radial bins: 1 for perfect rings, 0 for noise, low when the
-centre is wrong or neighbours intrude), times the share of pixels below full scale, times the
-Pearson correlation with the best plane when a Z-LUT is given.
+centre is wrong or neighbours intrude), less the unevenness of the rings (see `evenness`), times the
+share of pixels below full scale, times the Pearson correlation with the best plane when a Z-LUT is
+given.
 
 **Reasons** (`core.types.Reason`). NaN everywhere: NOT_FINITE (a NaN or infinite pixel), SATURATED
 (over 40 % of the pixels at full scale), EMPTY (constant, or rings explain under about 11 % of the
 variance: noise), CLIPPED (outermost lines of one or two sides all 0 or all full scale),
 OUT_OF_RANGE (no centre inside the ROI). Position kept, in doubt: SATURATED (over 2 % at full
-scale), OUT_OF_RANGE (rings explain under 35 %: as a rule the centre is wrong). Only z NaN:
-POOR_MATCH (correlation under 0.85), Z_OUT_OF_RANGE (best match in the outer planes).
+scale), OUT_OF_RANGE (rings explain under 35 %, or are not even all the way round: as a rule the
+centre is wrong, or lies between two beads). Only z NaN: POOR_MATCH (correlation under 0.9),
+Z_OUT_OF_RANGE (best match in the outer planes).
 
 The limits were set on simulated beads of 16 to 128 px: true centres explain over 80 % at usual
 noise and about 50 % when noise equals contrast, wrong ones (bead outside the capture range) at
