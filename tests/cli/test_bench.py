@@ -73,7 +73,7 @@ def test_people_get_tables(tmp_path: Path) -> None:
         (("--scene", "mars"), "no scene 'mars'"),
         (("--seconds", "0"), "--seconds is 0"),
         (("--accuracy-beads", "-3"), "--accuracy-beads is -3"),
-        (("--lut-frames", "5"), "--lut-frames is 5"),
+        (("--lut-frames", "0"), "--lut-frames is 0"),
         (("--out", "/nowhere/rows.csv"), "cannot write /nowhere/rows.csv"),
     ],
 )

@@ -46,7 +46,7 @@ class Plan:
     quick : bool
         Whether to leave out what takes long.
     lut_frames : int
-        Images per plane of which Z-LUTs are made, of 4 places between pixels.
+        Noisy images per plane of which Z-LUTs are made, each with the bead elsewhere.
     """
 
     optics: str
@@ -60,8 +60,6 @@ class Plan:
     lut_frames: int = 16
 
 
-#: Places between pixels at which a bead is seen per height of a sweep.
-LUT_PLACES = 4
 #: Counts of the background by optics: beads in focus just about reach full scale.
 GREY = {"waves": 100.0, "magtrack": 88.0}
 
@@ -104,20 +102,20 @@ def headline(
     optics: Optics = open_optics("magtrack")
     step("the headline case: beads and sweep")
     rendered: Rendered = render(optics, scatter(plan.accuracy_beads, 64, seed=plan.seed), 64)
-    swept = sweep(optics, 64, places=LUT_PLACES, seed=plan.seed)
+    swept = sweep(optics, 64, places=plan.lut_frames, seed=plan.seed)
     cases = [("10 ke- at full scale", 4_000.0), ("10 ke- at the background", 10_000.0)]
     for name, background_e in cases[:1] if plan.quick else cases:
         exposure = Exposure(background_e, GREY["magtrack"])
         scene = rendered.seen_by(exposure, plan.seed)
-        recorded = swept.seen_by(exposure, plan.lut_frames // LUT_PLACES, plan.seed)
+        recorded = swept.seen_by(exposure, plan.seed)
         stage = Stage(name, scene, Zluts(recorded))
         yield from measure(stage, opened, (len(scene),), plan, step)
 
 
 def record_sweep(optics: Optics, exposure: Exposure, size_px: int, plan: Plan) -> Sweep:
     """Return a noisy focus sweep."""
-    clean = sweep(optics, size_px, places=LUT_PLACES, seed=plan.seed)
-    return clean.seen_by(exposure, plan.lut_frames // LUT_PLACES, plan.seed)
+    clean = sweep(optics, size_px, places=plan.lut_frames, seed=plan.seed)
+    return clean.seen_by(exposure, plan.seed)
 
 
 def measure(

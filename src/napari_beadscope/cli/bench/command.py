@@ -49,8 +49,9 @@ def track(
         int | None, typer.Option(metavar="N", help="Beads whose errors are measured.")
     ] = None,
     lut_frames: Annotated[
-        int, typer.Option(metavar="N", help="Images per plane of which Z-LUTs are made.")
-    ] = 16,
+        int | None,
+        typer.Option(metavar="N", help="Images per plane of which Z-LUTs are made; default 16."),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(metavar="S", help="To time each tracker in each row.")
     ] = None,

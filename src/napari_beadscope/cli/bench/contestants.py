@@ -87,12 +87,12 @@ class Zluts:
 
     def of(self, one: Contestant) -> ZLut:
         """Return the Z-LUT of a contestant."""
-        who = f"precise, {one.name}" if one.method == "precise" else "magtrack"
+        who = one.method if one.method == "precise" else "magtrack"
         if who not in self._made:
             if who == "magtrack":
                 self._made[who] = magtrack_zlut(self._sweep)
             else:
-                self._made[who] = build_zlut(self._sweep.stack, self._sweep.z_nm, one.backend)
+                self._made[who] = build_zlut(self._sweep.stack, self._sweep.z_nm)
         return self._made[who]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_beadscope.cli.bench.cases import GREY, LUT_PLACES, Plan, Stage, headline, table
+from napari_beadscope.cli.bench.cases import GREY, Plan, Stage, headline, table
 from napari_beadscope.cli.bench.contestants import Contestant, contestants
 from napari_beadscope.cli.bench.extras import capture, latency, small_rois, stage_of, threads
 from napari_beadscope.cli.bench.report import lines, write_csv
@@ -39,7 +39,7 @@ class BenchRequest:
     parts: str = ""
     scene: str = "waves"
     accuracy_beads: int | None = None
-    lut_frames: int = 16
+    lut_frames: int | None = None
     seconds: float | None = None
     seed: int = 0
     out: Path | None = None
@@ -95,10 +95,9 @@ def _plan(request: BenchRequest) -> tuple[Plan, tuple[str, ...]]:
     accuracy = request.accuracy_beads or (150 if quick else 300)
     if not 10 <= accuracy <= 100_000:
         raise InputError(f"--accuracy-beads is {accuracy}", "give 10 or more")
-    if request.lut_frames not in range(LUT_PLACES, 1001, LUT_PLACES):
-        raise InputError(
-            f"--lut-frames is {request.lut_frames}", f"give a multiple of {LUT_PLACES}, up to 1000"
-        )
+    frames = request.lut_frames if request.lut_frames is not None else (8 if quick else 16)
+    if not 1 <= frames <= 1000:
+        raise InputError(f"--lut-frames is {frames}", "give 1 to 1000")
     plan = Plan(
         request.scene,
         sizes,
@@ -107,7 +106,7 @@ def _plan(request: BenchRequest) -> tuple[Plan, tuple[str, ...]]:
         accuracy,
         seed=request.seed,
         quick=quick,
-        lut_frames=request.lut_frames,
+        lut_frames=frames,
     )
     return plan, parts
 

@@ -235,11 +235,9 @@ class Sweep:
         low = (self.stack.shape[1] - size_px) // 2
         return Sweep(self.stack[:, low : low + size_px, low : low + size_px], self.z_nm)
 
-    def seen_by(self, exposure: Exposure, frames: int = 4, seed: int = 0) -> Sweep:
-        """Return a noise-free sweep as a camera records it, each image `frames` times."""
-        rng = np.random.default_rng([seed, 2])
-        stack = np.concatenate([exposure.shoot(self.stack, rng) for _ in range(frames)])
-        return Sweep(stack, np.tile(self.z_nm, frames))
+    def seen_by(self, exposure: Exposure, seed: int = 0) -> Sweep:
+        """Return a noise-free sweep as a camera records it."""
+        return Sweep(exposure.shoot(self.stack, np.random.default_rng([seed, 2])), self.z_nm)
 
 
 def sweep(
@@ -248,7 +246,7 @@ def sweep(
     *,
     pitch_nm: float = 50.0,
     reach_nm: float = 3500.0,
-    places: int = 4,
+    places: int = 16,
     seed: int = 0,
 ) -> Sweep:
     """Return a noise-free sweep of a bead that jitters.
