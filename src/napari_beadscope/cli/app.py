@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from napari_beadscope.cli.bench.command import bench
+from napari_beadscope.cli.find.options import find
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.zlut.options import zlut
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(bench)
 app.add_typer(zlut)
+app.command(short_help="Find beads in an image.")(find)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Verbose = Annotated[

@@ -54,6 +54,9 @@ class Footage(Protocol):
     def first_images(self, count: int) -> Iterator[np.ndarray]:
         """Yield up to `count` full frames; InputError where there are none."""
 
+    def image(self, number: int) -> np.ndarray:
+        """Return a copy of the frame at `number`; InputError where there are no full frames."""
+
     def crop_into(self, number: int, beads: Sequence[Bead], out: np.ndarray) -> None:
         """Copy the beads' ROIs ``(beads, size, size)``; DeviceError for a damaged frame."""
 
@@ -99,6 +102,10 @@ class _Frames(Closing):
         for number in range(min(count, len(self))):
             self._source.read_into(number, self._image)
             yield self._image
+
+    def image(self, number: int) -> np.ndarray:
+        self._source.read_into(number, self._image)
+        return self._image.copy()
 
     def crop_into(self, number: int, beads: Sequence[Bead], out: np.ndarray) -> None:
         self._source.read_into(number, self._image)
@@ -150,6 +157,12 @@ class _RoiMovies(_Recorded):
         raise InputError(
             f"{self.name} keeps the ROIs of its beads only, not whole frames",
             "leave out --beads to track those",
+        )
+
+    def image(self, number: int) -> np.ndarray:
+        raise InputError(
+            f"{self.name} keeps the ROIs of its beads only, not whole frames",
+            "take a recording with full video, or a file",
         )
 
     def crop_into(self, number: int, beads: Sequence[Bead], out: np.ndarray) -> None:

@@ -1,5 +1,7 @@
 """Bead lists as text: ``bead,y_px,x_px``, full-frame pixels with centres at integers.
 
+A list of beads that were found has ``radius_px,score,isolated`` as well; readers ignore those.
+
 Owns the format and its error messages. Knows nothing of how beads are found.
 """
 
@@ -16,6 +18,8 @@ from napari_beadscope.core.types import MAX_BEAD, Bead, Roi
 from napari_beadscope.storage.manifest import write_atomic
 
 _COLUMNS = ("bead", "y_px", "x_px")
+#: Of a list of beads that were found.
+FOUND_COLUMNS = (*_COLUMNS, "radius_px", "score", "isolated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,35 @@ def write_beads(path: str | Path, beads: Iterable[Bead]) -> None:
     for bead in beads:
         y_px, x_px = bead.roi.centre_px
         lines.append(f"{bead.bead},{y_px:g},{x_px:g}")
+    _write(path, lines)
+
+
+def write_found(
+    path: str | Path,
+    y_px: Iterable[float],
+    x_px: Iterable[float],
+    radius_px: Iterable[float],
+    score: Iterable[float],
+    isolated: Iterable[bool],
+) -> None:
+    """Write beads that were found, numbered from 0 in the order given.
+
+    Positions to 0.001 px, radius to 0.1 px, score (0 to 1) to 0.0001, isolated as 1 or 0.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
+    lines = [",".join(FOUND_COLUMNS)]
+    for bead, (y, x, radius, sure, alone) in enumerate(
+        zip(y_px, x_px, radius_px, score, isolated, strict=True)
+    ):
+        lines.append(f"{bead},{y:.3f},{x:.3f},{radius:.1f},{sure:.4f},{int(alone)}")
+    _write(path, lines)
+
+
+def _write(path: str | Path, lines: Iterable[str]) -> None:
     try:
         write_atomic(Path(path), "\n".join(lines) + "\n")
     except OSError as error:

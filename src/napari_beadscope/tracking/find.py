@@ -30,8 +30,8 @@ _APART, _APART_PX = 0.35, 4.0  # of the better one's radius; closer centres are 
 _FIT_TO_COMPARE = 0.85  # shape from which a thing counts among those that others are compared with
 _MOST_STRENGTH = 1e4
 # The score's logistic model, fitted by benchmarks/find.py to simulated scenes.
-_OF_STRENGTH, _OF_RANK, _OF_SHAPE, _OF_PRESENCE = 3.9, 3.9, 11.4, 9.4
-_OF_CLASS, _OF_RADIUS, _CONSTANT = 8.6, 1.1, -28.8
+_OF_STRENGTH, _OF_RANK, _OF_SHAPE, _OF_PRESENCE = 3.8, 3.8, 12.0, 10.0
+_OF_CLASS, _OF_RADIUS, _CONSTANT = 8.8, 1.1, -28.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
