@@ -123,3 +123,13 @@ def add_at(array, index, value):
 def nearest(value):
     """The nearest whole number, of two the even one."""
     return int(np.rint(value))
+
+
+def floor(value):
+    """The whole number at or below."""
+    return int(np.floor(value))
+
+
+def ceil(value):
+    """The whole number at or above."""
+    return int(np.ceil(value))

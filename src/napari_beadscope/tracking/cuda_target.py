@@ -35,6 +35,8 @@ _WORDS = (
     "peak",
     "add_at",
     "nearest",
+    "floor",
+    "ceil",
 )
 
 

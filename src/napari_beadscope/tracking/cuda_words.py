@@ -9,6 +9,8 @@ mathematics of tracking.
 
 from __future__ import annotations
 
+import math
+
 from numba import cuda
 
 from napari_beadscope.tracking.cooperative import INF, real, wide
@@ -166,3 +168,13 @@ def add_at(array, index, value):
 def nearest(value):
     """The nearest whole number, of two the even one."""
     return round(value)
+
+
+def floor(value):
+    """The whole number at or below."""
+    return int(math.floor(value))  # noqa: RUF046  on a device it is a float
+
+
+def ceil(value):
+    """The whole number at or above."""
+    return int(math.ceil(value))  # noqa: RUF046

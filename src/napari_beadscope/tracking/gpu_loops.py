@@ -12,6 +12,7 @@ from napari_beadscope.tracking.cooperative import (
     add_at,
     barrier,
     count_up,
+    floor,
     highest,
     lane,
     lanes,
@@ -110,7 +111,7 @@ def ring_sums(pix, size, x, y, median, exact, about, count, work, marks):
     """Sum the pixels of each radial bin about `x`, `y`; see `cpu_loops.ring_sums`."""
     bins = size // 2
     scale = real(1.0) if exact else real(STEPS)
-    offset = math.floor(median * scale)
+    offset = floor(median * scale)
     for k in range(thread(), 2 * bins, threads()):
         marks[k] = 0
     barrier()

@@ -17,6 +17,7 @@ import builtins
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from dis import get_instructions
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -234,7 +235,8 @@ class _Build:
 
 def _uses(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield the globals that the code of `function` names, in order."""
-    for name in dict.fromkeys(function.__code__.co_names):
+    loads = (one.argval for one in get_instructions(function) if one.opname == "LOAD_GLOBAL")
+    for name in dict.fromkeys(loads):
         if name in function.__globals__:
             yield name, function.__globals__[name]
 
