@@ -46,7 +46,7 @@ BAD: dict[str, tuple[str, str]] = {
     # ROIs and bead lists
     "roi outside": (
         "track {}/movie.tif --beads {}/edge.csv --roi-size 64 --out {}/new",
-        "the ROI of bead 4 at y 9.5, x 59.5 (64 px) leaves the frame of 128 × 160 px",
+        "the ROI of bead 4 at y 10, x 60 (64 px) leaves the frame of 128 × 160 px",
     ),
     "roi outside live": (
         "record --camera replay:{}/movie.tif --beads {}/edge.csv --roi-size 64 --out {}/new",
@@ -76,6 +76,8 @@ BAD: dict[str, tuple[str, str]] = {
     "pixel nan": ("track {}/movie.tif --nm-per-px nan --out {}/new", "--nm-per-px is nan"),
     "pixel zero": ("track {}/movie.tif --nm-per-px 0 --out {}/new", "--nm-per-px is 0"),
     "pixel huge": ("record --camera simulated --nm-per-px 1e9 --out {}/new", "nm/px"),
+    "fps tiny": ("track {}/movie.tif --fps 1e-300 --out {}/new", "--fps is 1e-300: give 1e-06 to"),
+    "fps huge": ("track {}/movie.tif --fps 1e300 --out {}/new", "--fps is 1e+300"),
     "fps negative": ("track {}/movie.tif --fps -5 --out {}/new", "--fps is -5"),
     # names
     "camera": ("record --camera kamera --out {}/new", "there is no camera 'kamera'"),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
+import typer
 
 from napari_beadscope import Roi, open_recording, track_stack
+from napari_beadscope.cli.choices import Wanted
+from napari_beadscope.cli.interrupts import Interrupted
+from napari_beadscope.cli.output import Output
+from napari_beadscope.cli.track import TrackRequest, track
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.storage import Manifest, RecordingWriter
@@ -120,3 +127,52 @@ def test_an_unfinished_recording_is_refused_with_the_reason(tmp_path: Path) -> N
     assert ran.err.rstrip().endswith(f"was cut short: run `beadscope recover {folder}` first")
     assert ran.err.count("\n") == 1
     assert not out.exists()
+
+
+def test_focal_planes_taken_as_time_are_named(tmp_path: Path) -> None:
+    microscope = SimulatedMicroscope({"beads": 1, "height_px": 128, "width_px": 128, "seed": 3})
+    frames = np.stack([microscope.render(number) for number in range(6)])
+    path = tmp_path / "planes.ome.tif"
+    tifffile.imwrite(path, frames.reshape(2, 3, 128, 128), ome=True, metadata={"axes": "TZYX"})
+    ran = beadscope("track", path, "--out", tmp_path / "out")
+    words = "3 focal planes (axis Z) are taken one after the other, as time"
+    assert words in ran.err
+    assert words in open_recording(tmp_path / "out").manifest.notes
+    camera = f"replay:{path}"
+    ran = beadscope("record", "--camera", camera, "--mode", "full", "--out", tmp_path / "again")
+    assert words in ran.err
+    assert words in open_recording(tmp_path / "again").manifest.notes
+
+
+def test_beads_near_the_edge_are_left_out_and_named(tmp_path: Path) -> None:
+    y, x = np.indices((128, 192))
+    frame = np.full(y.shape, 100.0)
+    for y_px, x_px in ((64, 130), (64, 16)):
+        r = np.hypot(y - y_px, x - x_px)
+        frame += 70 * np.cos(r / 1.5) * np.exp(-((r / 9) ** 2))
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, np.tile(frame.astype(np.uint8), (3, 1, 1)), photometric="minisblack")
+    for arguments in (("track", path), ("record", "--camera", f"replay:{path}")):
+        out = tmp_path / arguments[0]
+        ran = beadscope(*arguments, "--roi-size", 48, "--out", out)
+        assert "1 bead is left out: ROIs of 48 px would leave the frame" in ran.err
+        assert len(open_recording(out).beads) == 1
+
+
+def test_interrupted_before_the_first_frame_all_frames_are_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    microscope = SimulatedMicroscope({"beads": 1, "height_px": 128, "width_px": 128, "seed": 3})
+    movie = np.stack([microscope.render(number) for number in range(4)])
+    tifffile.imwrite(tmp_path / "movie.tif", movie, photometric="minisblack")
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr("napari_beadscope.cli.track._work", interrupted)
+    request = TrackRequest(tmp_path / "movie.tif", tmp_path / "out", Wanted(None))
+    with pytest.raises(typer.Exit):
+        track(request, Output(as_json=True))
+    manifest = open_recording(tmp_path / "out").manifest
+    assert [(gap.first, gap.last) for gap in manifest.gaps] == [(0, 3)]
+    assert "interrupted by Ctrl-C" in manifest.gaps[0].cause

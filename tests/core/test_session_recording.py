@@ -10,6 +10,7 @@ from napari_beadscope.core.messages import (
     StartRecording,
     StopLive,
     StopRecording,
+    Tracking,
 )
 from napari_beadscope.core.orders import (
     Abort,
@@ -23,6 +24,7 @@ from napari_beadscope.core.orders import (
     Finished,
     Ready,
     RecordingFailed,
+    Remark,
     RunCamera,
     Stop,
     StreamEnded,
@@ -564,3 +566,16 @@ def test_a_recorder_that_dies_while_draining_is_told(engine):
     engine.gone("recorder")
     assert "beadscope recover" in ends(engine)[0].error
     assert Stop() in engine.orders("camera")
+
+
+def test_a_backend_that_falls_back_is_noted_in_the_manifest(engine):
+    gpu, cpu = (Tracking(name, name, "precise", "why") for name in ("gpu", "cpu"))
+    for name in ("tracker-0", "tracker-1"):
+        engine.say(name, gpu)
+    running(engine)
+    engine.say("tracker-0", cpu)
+    (order,) = engine.orders("recorder")
+    assert order == Remark("from here on tracked by cpu, precise (why)")
+    engine.gone("tracker-0")
+    engine.gone("tracker-1")
+    assert not engine.orders("recorder", Remark)

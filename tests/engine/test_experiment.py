@@ -155,6 +155,22 @@ def test_a_bad_backend_is_refused(scope: Scope) -> None:
     assert scope.tracking.method == "precise"
 
 
+def test_numbers_that_are_none_are_refused(scope: Scope, tmp_path: Path) -> None:
+    for limits, says in (
+        ({"frames": float("nan")}, "frames is nan: give a number"),
+        ({"frames": 2.5}, r"frames is 2\.5: give a whole number"),
+        ({"seconds": "x"}, "seconds is 'x': give a number"),
+        ({"seconds": None}, "seconds is None"),
+    ):
+        with pytest.raises(InputError, match=says):
+            scope.start_recording(tmp_path / "r", **limits)
+    with pytest.raises(InputError, match="nm_per_px is 'wide'"):
+        scope.set_calibration(nm_per_px="wide")
+    with pytest.raises(InputError, match="target is 'up'"):
+        scope.move("focus", "up")
+    assert not (tmp_path / "r").exists()
+
+
 def test_method_and_backend_are_said_and_recorded(scope: Scope, tmp_path: Path) -> None:
     seen: list[Tracking] = []
     forget = scope.on_event(

@@ -70,3 +70,6 @@ def test_a_bead_outside_the_frame_is_named(tmp_path: Path) -> None:
     assert len(read_beads(path, 9, (100, 100))) == 2
     with pytest.raises(InputError, match=r"bead 2 at y 95, x 50 \(21 px\) leaves the frame"):
         read_beads(path, 21, (100, 100))
+    path.write_text("bead,y_px,x_px\n2,95.2,50\n")  # as it is written, not the ROI's centre
+    with pytest.raises(InputError, match=r"bead 2 at y 95.2, x 50 \(20 px\) leaves the frame"):
+        read_beads(path, 20, (100, 100))

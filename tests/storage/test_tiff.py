@@ -241,3 +241,9 @@ def test_closing_twice_is_fine_and_a_closed_movie_refuses(tmp_path: Path) -> Non
     movie.close()
     with pytest.raises(ValueError, match="is closed"):
         movie.append(_pages(movie.spec, 1))
+
+
+def test_a_name_with_control_characters_gives_valid_xml() -> None:
+    spec = MovieSpec(4, 4, "uint8", "a\x1bb\x00\nc\ufffe<&")
+    image = ElementTree.fromstring(tiff.ome_xml(spec, 1))[0]
+    assert image.attrib["Name"] == "a\ufffdb\ufffd\ufffdc\ufffd<&"

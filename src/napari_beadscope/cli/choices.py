@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,12 @@ def check_choices(wanted: Wanted, settings: Settings) -> Choices:
     )
 
 
-def choose_beads(choices: Choices, images: Iterable[np.ndarray], source: str) -> tuple[Bead, ...]:
+def choose_beads(
+    choices: Choices,
+    images: Iterable[np.ndarray],
+    source: str,
+    tell: Callable[[str], None] = lambda text: None,
+) -> tuple[Bead, ...]:
     """Return the beads to track, from the list given or as found in the first images.
 
     Parameters
@@ -110,6 +115,8 @@ def choose_beads(choices: Choices, images: Iterable[np.ndarray], source: str) ->
         The first frames; only as many are taken as it needs to find beads.
     source : str
         Where the images are from, for messages.
+    tell : callable
+        Gets what else is to be said: that some beads were left out.
 
     Raises
     ------
@@ -146,6 +153,10 @@ def choose_beads(choices: Choices, images: Iterable[np.ndarray], source: str) ->
             f"{what} in the first frames of {source} (ROIs of {size} px)",
             "give a bead list with --beads FILE.csv, or another --roi-size",
         )
+    left_out = len(found) - len(beads) if found is not None else 0
+    if left_out:
+        are = "beads are" if left_out > 1 else "bead is"
+        tell(f"{left_out} {are} left out: ROIs of {size} px would leave the frame")
     return beads
 
 

@@ -33,6 +33,7 @@ from napari_beadscope.core.messages import AcquisitionChanged, Event, Status, Wo
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode, Bead
 from napari_beadscope.devices import Camera, EndOfStream, open_camera
+from napari_beadscope.devices.replay import open_frames
 from napari_beadscope.script import Scope
 from napari_beadscope.script.configure import as_settings
 
@@ -86,15 +87,18 @@ def record(request: RecordRequest, output: Output) -> None:
         With 130 or 143 after a signal; every file is closed.
     """
     plan = _checked(request)
+    source_note = _source_note(plan.camera)
+    if source_note:
+        output.note(f"{plan.camera}: {source_note}")
     beads: tuple[Bead, ...] = ()
     if plan.needs_beads and plan.can_wait:
-        beads = choose_beads(plan.choices, _first_of_source(plan), plan.camera)
+        beads = choose_beads(plan.choices, _first_of_source(plan), plan.camera, output.note)
     scope = Scope(
         plan.camera, options=plan.options, settings=plan.settings, verbose=request.verbose
     )
     with running(scope):
         if plan.needs_beads and not plan.can_wait:
-            beads = _beads_of_live(plan, scope)
+            beads = _beads_of_live(plan, scope, output)
         if plan.needs_beads:
             with said_if_slow(output, lambda: scope.tracking.step):
                 _prepare(plan, scope, beads)
@@ -102,7 +106,13 @@ def record(request: RecordRequest, output: Output) -> None:
         if tracking:
             output.note(f"tracking with {tracking}")
         stopped = run_recording(
-            scope, plan.out, plan.mode, output, seconds=plan.seconds, frames=plan.frames
+            scope,
+            plan.out,
+            plan.mode,
+            output,
+            seconds=plan.seconds,
+            frames=plan.frames,
+            note=source_note,
         )
     summary = summarise(plan.out)
     summary["interrupted"] = stopped is not None
@@ -259,6 +269,15 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
+def _source_note(camera: str) -> str:
+    """Return what is to be known of how a replay's files are taken as frames."""
+    kind, _, path = camera.partition(":")
+    if kind != "replay":
+        return ""
+    with open_frames(path) as frames:
+        return frames.note
+
+
 def _first_of_source(plan: _Plan) -> Iterator[np.ndarray]:
     """Yield the first frames of a source that can wait, which the engine reads again later."""
     camera: Camera = open_camera(plan.camera, {**plan.options, "fps": 0})
@@ -274,10 +293,10 @@ def _first_of_source(plan: _Plan) -> Iterator[np.ndarray]:
             yield image
 
 
-def _beads_of_live(plan: _Plan, scope: Scope) -> tuple[Bead, ...]:
+def _beads_of_live(plan: _Plan, scope: Scope, output: Output) -> tuple[Bead, ...]:
     scope.start_live()
     images = (frame.image for frame in scope.frames(_FIRST_FRAMES, _FRAME_TIMEOUT_S))
-    return choose_beads(plan.choices, images, plan.camera)
+    return choose_beads(plan.choices, images, plan.camera, output.note)
 
 
 def _prepare(plan: _Plan, scope: Scope, beads: tuple[Bead, ...]) -> None:

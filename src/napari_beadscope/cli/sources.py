@@ -37,6 +37,8 @@ class Footage(Protocol):
         Pixel size, where it is known.
     beads : tuple of Bead
         Those it came with; none for files.
+    note : str
+        What is to be known of how its frames are taken; '' for nothing.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Footage(Protocol):
     fps_assumed: bool
     nm_per_px: float | None
     beads: tuple[Bead, ...]
+    note: str
 
     def __len__(self) -> int: ...
 
@@ -87,7 +90,7 @@ class _Frames(Closing):
 
     def __init__(self, source: FrameSource, fps: float | None) -> None:
         self._source = source
-        self.name, self.format = source.name, source.format
+        self.name, self.format, self.note = source.name, source.format, source.note
         rate = fps or source.fps
         self.fps, self.fps_assumed = rate or _USUAL_FPS, not rate
         self._image = np.empty(self.format.shape, self.format.dtype)
@@ -183,6 +186,7 @@ class _NoFrames:
     """Stands in where a recording has no video; knows its format and length."""
 
     fps: float | None = None
+    note = ""
 
     def __init__(self, recording: Recording) -> None:
         self.name = str(recording.folder)

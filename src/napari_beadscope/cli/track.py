@@ -30,7 +30,7 @@ from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.running import said_if_slow
 from napari_beadscope.cli.sources import Footage, open_footage
 from napari_beadscope.cli.summary import saved_lines, summarise
-from napari_beadscope.core.errors import BeadscopeError, DeviceError
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import Bead, Calibration, FrameStamp
 from napari_beadscope.script.configure import as_settings
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 64 << 20
 _BATCH_FRAMES = 256
 _FIRST_FRAMES = 5
+_SLOWEST_FPS, _FASTEST_FPS = 1e-6, 1e6  # else times do not fit into 64 bits of ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,18 @@ def track(request: TrackRequest, output: Output) -> None:
 
     settings = as_settings(request.settings)
     check_positive("--fps", request.fps)
+    if request.fps is not None and not _SLOWEST_FPS <= request.fps <= _FASTEST_FPS:
+        raise InputError(
+            f"--fps is {request.fps:g}", f"give {_SLOWEST_FPS:g} to {_FASTEST_FPS:g} frames/s"
+        )
     choices = check_choices(request.wanted, settings)
     out = check_new_folder(request.out, settings)
     stopped: BaseException | None = None
     began = time.perf_counter()
     with open_footage(request.source, request.fps) as footage:
-        beads = _beads(footage, choices)
+        if footage.note:
+            output.note(f"{footage.name}: {footage.note}")
+        beads = _beads(footage, choices, output)
         if choices.zlut is not None:
             choices.zlut.check_matches(beads[0].roi.size)
         backend = choices.tracker.open()
@@ -92,6 +99,8 @@ def track(request: TrackRequest, output: Output) -> None:
         with RecordingWriter.create(out, manifest) as writer:
             try:
                 _work(footage, beads, choices, backend, writer, output)
+                if note := getattr(backend, "note", ""):  # it had to fall back
+                    writer.manifest.notes.append(note)
             except (Interrupted, DeviceError) as error:
                 stopped = error
                 _note_rest(writer, footage, error)
@@ -113,11 +122,11 @@ def _tell(
         raise typer.Exit(stopped.exit_code)
 
 
-def _beads(footage: Footage, choices: Choices) -> tuple[Bead, ...]:
+def _beads(footage: Footage, choices: Choices, output: Output) -> tuple[Bead, ...]:
     if choices.beads is None and footage.beads:
         return footage.resized_beads(choices.size_px)
     first = footage.first_images(_FIRST_FRAMES)
-    beads = choose_beads(choices, first, footage.name)
+    beads = choose_beads(choices, first, footage.name, output.note)
     footage.check_beads(beads)
     return beads
 
@@ -150,6 +159,8 @@ def _manifest(
     )
     manifest.min_free_bytes = int(settings.recording.min_free_gb * 1e9)
     manifest.notes.append(f"tracked offline from {footage.name}")
+    if footage.note:
+        manifest.notes.append(footage.note)
     if footage.fps_assumed:
         manifest.notes.append(f"the source states no rate: {footage.fps:g} frames/s are assumed")
     return manifest
@@ -184,10 +195,9 @@ def _note_rest(writer: RecordingWriter, footage: Footage, error: BaseException) 
     """Say in the manifest which frames were not reached, and why."""
     last = footage.stamp(len(footage) - 1).frame
     done = writer.last_frame
-    if done is None:
-        writer.manifest.notes.append(f"no frame was tracked: {error}")
-    elif done < last:
-        writer.note_gap(done + 1, last, f"not tracked: {error}")
+    first = footage.stamp(0).frame if done is None else done + 1
+    if first <= last:
+        writer.note_gap(first, last, f"not tracked: {error}")
 
 
 def _batches(footage: Footage, beads: tuple[Bead, ...], rois: int) -> Iterator[_Batch]:

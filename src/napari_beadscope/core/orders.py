@@ -86,6 +86,12 @@ class Untracked(Message, frozen=True):
     why: str
 
 
+class Remark(Message, frozen=True):
+    """Recorder: write this into the manifest of the recording that is on."""
+
+    text: Text
+
+
 class KnowMotors(Message, frozen=True):
     """Camera: the motors, in the order of their rows in the table of positions."""
 
@@ -114,6 +120,7 @@ Order = Union[  # noqa: UP007
     Abort,
     End,
     Untracked,
+    Remark,
     KnowMotors,
     Move,
     Stop,

@@ -32,6 +32,7 @@ from napari_beadscope.core.orders import (
     Finished,
     Ready,
     RecordingFailed,
+    Remark,
     RunCamera,
     SetProperty,
     SetTask,
@@ -163,8 +164,11 @@ def _tracks(turn: Turn, trackings: dict[str, Tracking]) -> None:
     """Note what the trackers say about themselves; announce it if that changes the whole."""
     before = turn.state.tracking
     turn.set(trackings=trackings)
-    if turn.state.tracking != before:
-        turn.publish(TrackingChanged(turn.state.tracking))
+    now = turn.state.tracking
+    if now != before:
+        turn.publish(TrackingChanged(now))
+    if turn.state.recording is not None and "" != before.backend != now.backend != "":
+        turn.tell("recorder", Remark(f"from here on tracked by {now.sentence}"))
 
 
 def _ready(turn: Turn, name: str, report: Ready) -> None:

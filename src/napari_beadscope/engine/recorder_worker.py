@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.core.errors import BeadscopeError, StorageError
-from napari_beadscope.core.messages import Stream
 from napari_beadscope.core.orders import (
     Abort,
     Arm,
@@ -26,14 +25,15 @@ from napari_beadscope.core.orders import (
     Order,
     Ready,
     RecordingFailed,
+    Remark,
     SetTask,
     Untracked,
 )
 from napari_beadscope.core.types import FrameStamp, TrackerTask
 from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.row_merge import RowMerge
-from napari_beadscope.engine.worker import RingWorker
-from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackReader, TrackRingSpec
+from napari_beadscope.engine.worker import FrameWorker
+from napari_beadscope.ring import FrameReader, TrackReader, TrackRingSpec
 from napari_beadscope.storage import Manifest, RecordingWriter
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.opening import discard
@@ -50,7 +50,7 @@ _QUIET_S = 0.3
 _ORPHAN_WAIT_S = 5.0
 
 
-class RecorderWorker(RingWorker):
+class RecorderWorker(FrameWorker):
     """Writes one recording at a time; its end is the one place where a recording is complete."""
 
     def __init__(self, config: WorkerConfig) -> None:
@@ -60,7 +60,6 @@ class RecorderWorker(RingWorker):
             TrackReader.attach(TrackRingSpec(name, shared.track_rows), writable=True)
             for name in shared.track_rings
         )
-        self._ring: FrameReader | None = None
         self._writer: RecordingWriter | None = None
         self._merge: RowMerge | None = None
         self._began = False
@@ -73,13 +72,6 @@ class RecorderWorker(RingWorker):
     def open(self) -> None:
         """Report readiness."""
         self.report(Ready())
-
-    def attach(self, stream: Stream) -> None:
-        """Attach to the frame ring."""
-        if self._ring is not None:
-            self._ring.close()
-        spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
-        self._ring = FrameReader.attach(spec, writable=True)
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
@@ -94,6 +86,11 @@ class RecorderWorker(RingWorker):
                 self._stop = max(stop, self._next)  # what is on disk already belongs to it
             case Untracked(tracker, why):
                 self._give_up_tracker(tracker, why)
+            case Remark(text):
+                if self._writer is not None:
+                    last = self._writer.last_frame
+                    where = "" if last is None else f"about frame {last}: "
+                    self._writer.manifest.notes.append(where + text)
             case Abort():
                 self._abort()
             case _:
@@ -140,9 +137,9 @@ class RecorderWorker(RingWorker):
         """Close the files as they are; unfinished ones can be resumed or recovered."""
         if self._writer is not None:
             self._writer.close()
-        for ring in (self._ring, *self._tracks):
-            if ring is not None:
-                ring.close()
+        super().close()
+        for ring in self._tracks:
+            ring.close()
 
     # a recording's life
 

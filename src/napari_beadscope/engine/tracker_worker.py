@@ -30,8 +30,8 @@ from napari_beadscope.core.orders import (
 from napari_beadscope.core.types import TRACK_ROW, FrameStamp, TrackerTask
 from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.gpu_lock import gpu_lock
-from napari_beadscope.engine.worker import RingWorker
-from napari_beadscope.ring import FrameReader, FrameRingSpec, TrackRingSpec, TrackWriter
+from napari_beadscope.engine.worker import FrameWorker
+from napari_beadscope.ring import FrameReader, TrackRingSpec, TrackWriter
 from napari_beadscope.tracking import Backend, ZLut
 from napari_beadscope.tracking.choice import Choice, choose_backend
 from napari_beadscope.tracking.rows import to_rows
@@ -49,7 +49,7 @@ _GPU_LEASE_S = 30.0
 _ORPHAN_WAIT_S = 5.0
 
 
-class TrackerWorker(RingWorker):
+class TrackerWorker(FrameWorker):
     """Tracker ``k`` of ``n`` works on the frames whose sequence number is ``k`` modulo ``n``."""
 
     def __init__(self, config: WorkerConfig) -> None:
@@ -60,7 +60,6 @@ class TrackerWorker(RingWorker):
         self._rows = TrackWriter.attach(
             TrackRingSpec(config.shared.track_rings[self._index], config.shared.track_rows)
         )
-        self._ring: FrameReader | None = None
         self._task = TrackerTask()
         self._backend: Backend | None = None
         self._choice: Choice | None = None
@@ -82,10 +81,8 @@ class TrackerWorker(RingWorker):
 
     def attach(self, stream: Stream) -> None:
         """Attach to the frame ring."""
-        if self._ring is not None:
-            self._ring.close()
-        spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
-        self._ring = FrameReader.attach(spec, writable=True)
+        super().attach(stream)
+        assert self._ring is not None
         self._next = self._mine(self._ring.head)
         self._warm_up_at = 0.0
 
@@ -143,8 +140,7 @@ class TrackerWorker(RingWorker):
 
     def close(self) -> None:
         """Let go of the rings; a claim stays for the successor, if there is one."""
-        if self._ring is not None:
-            self._ring.close()
+        super().close()
         self._rows.close()
 
     # tasks

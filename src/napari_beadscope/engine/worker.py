@@ -32,7 +32,7 @@ from napari_beadscope.engine.config import (
     health_spec,
 )
 from napari_beadscope.engine.link import Link, dial
-from napari_beadscope.ring import LatestTable
+from napari_beadscope.ring import FrameReader, FrameRingSpec, LatestTable
 from napari_beadscope.ring.segment import session_alive, unlink_session
 
 _LOG = logging.getLogger(__name__)
@@ -226,6 +226,26 @@ class RingWorker(Worker):
     @abstractmethod
     def attach(self, stream: Stream) -> None:
         """Attach to a frame ring, letting go of the one before."""
+
+
+class FrameWorker(RingWorker):
+    """A worker that reads the frames of the present stream, every one while it holds a claim."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        super().__init__(config)
+        self._ring: FrameReader | None = None
+
+    def attach(self, stream: Stream) -> None:
+        """Attach to a frame ring, letting go of the one before."""
+        if self._ring is not None:
+            self._ring.close()
+        spec = FrameRingSpec(stream.ring, stream.format, stream.slots)
+        self._ring = FrameReader.attach(spec, writable=True)  # claims are in it
+
+    def close(self) -> None:
+        """Let go of the frame ring; a claim stays for the successor, if there is one."""
+        if self._ring is not None:
+            self._ring.close()
 
 
 class _Relay(logging.Handler):

@@ -33,7 +33,7 @@ from napari_beadscope.core.messages import (
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat, FrameStamp
 from napari_beadscope.engine import EngineClient
-from napari_beadscope.script.configure import absolute, recording_folder
+from napari_beadscope.script.configure import absolute, number, recording_folder, whole_number
 from napari_beadscope.script.view import EngineView, Frame
 
 STOP_TIMEOUT_S = 150.0
@@ -162,7 +162,9 @@ class AttachedScope:
         """Change the pixel size, the Z-LUT (a file; '' for none), or both."""
         old = self.calibration
         path = old.zlut if zlut is None else absolute(zlut)
-        new = Calibration(old.nm_per_px if nm_per_px is None else float(nm_per_px), path)
+        new = Calibration(
+            old.nm_per_px if nm_per_px is None else number("nm_per_px", nm_per_px), path
+        )
         self._ask(SetCalibration(new), timeout_s=_PREPARE_S)
 
     @property
@@ -210,7 +212,7 @@ class AttachedScope:
         self, motor: str, target: float, *, wait: bool = True, timeout_s: float = 60.0
     ) -> None:
         """Send a motor to `target` in its own unit, and by default wait until it has arrived."""
-        self._ask(MoveMotor(motor, float(target)))
+        self._ask(MoveMotor(motor, number("target", target)))
         if not wait:
             return
         deadline = time.monotonic() + timeout_s
@@ -262,7 +264,8 @@ class AttachedScope:
         mode = mode or self.settings.recording.mode
         mode = mode.value if isinstance(mode, AcquisitionMode) else mode
         self._view.forget_recording()
-        self._ask(StartRecording(str(path), mode, int(frames), float(seconds), note), timeout_s=60)
+        limits = whole_number("frames", frames), number("seconds", seconds)
+        self._ask(StartRecording(str(path), mode, *limits, note), timeout_s=60)
         return path
 
     def stop_recording(self) -> Path:

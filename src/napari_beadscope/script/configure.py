@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -55,6 +56,25 @@ def engine_config(
         settings=settings.to_dict(),
         verbose=verbose,
     )
+
+
+def number(name: str, value: Any) -> float:
+    """Return `value` as a finite number; InputError says which argument is none."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"{name} is {value!r}", "give a number")
+    return found
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return `value` as an int; InputError says which argument is no whole number."""
+    found = number(name, value)
+    if found != int(found):
+        raise InputError(f"{name} is {value!r}", "give a whole number")
+    return int(found)
 
 
 def recording_folder(folder: str | Path | None, name: str, settings: Settings) -> Path:

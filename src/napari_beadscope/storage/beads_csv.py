@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,16 +108,31 @@ def read_beads(
     InputError
         Names the line, the column or the bead.
     """
-    beads = tuple(
-        Bead(point.bead, Roi.around(point.y_px, point.x_px, size_px)) for point in read_points(path)
-    )
+    points = read_points(path)
+    beads = tuple(Bead(p.bead, Roi.around(p.y_px, p.x_px, size_px)) for p in points)
     if shape is not None:
-        check_inside(beads, shape, str(path))
+        check_inside(beads, shape, str(path), {p.bead: (p.y_px, p.x_px) for p in points})
     return beads
 
 
-def check_inside(beads: Iterable[Bead], shape: tuple[int, int], where: str = "") -> None:
+def check_inside(
+    beads: Iterable[Bead],
+    shape: tuple[int, int],
+    where: str = "",
+    given: Mapping[int, tuple[float, float]] | None = None,
+) -> None:
     """Refuse beads whose ROI leaves a frame of `shape` ``(y, x)`` px.
+
+    Parameters
+    ----------
+    beads : iterable of Bead
+        Those to check.
+    shape : (y, x)
+        Size of the frame, px.
+    where : str
+        Put in front of the message, such as a file.
+    given : mapping, optional
+        Of bead to ``(y, x)`` as the user gave it, px; default the ROI's centre.
 
     Raises
     ------
@@ -126,7 +141,7 @@ def check_inside(beads: Iterable[Bead], shape: tuple[int, int], where: str = "")
     """
     for bead in beads:
         if not bead.roi.inside(shape):
-            y_px, x_px = bead.roi.centre_px
+            y_px, x_px = (given or {}).get(bead.bead, bead.roi.centre_px)
             raise InputError(
                 f"{where + ': ' if where else ''}the ROI of bead {bead.bead} at y {y_px:g}, "
                 f"x {x_px:g} ({bead.roi.size} px) leaves the frame of "

@@ -44,6 +44,10 @@ class Ledger:
         """Note frames, in any order, as tracked."""
         self.tracked.update(runs(np.unique(frames)))
 
+    def note(self, untracked: bool, first: int, last: int, cause: str) -> None:
+        """Give a cause to frames that lack their tracks, or themselves."""
+        (self.note_untracked if untracked else self.note_gap)(first, last, cause)
+
     def note_gap(self, first: int, last: int, cause: str) -> None:
         """Give a cause to frames that were not, or will not be, written."""
         self._gap_causes.add(first, last, cause)

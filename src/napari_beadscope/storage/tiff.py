@@ -135,7 +135,7 @@ def ome_xml(spec: MovieSpec, pages: int) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<OME xmlns="{_NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
         f' xsi:schemaLocation="{_NAMESPACE} {_NAMESPACE}/ome.xsd" Creator="napari-beadscope">'
-        f'<Image ID="Image:0" Name={quoteattr(spec.name[:200])}>'
+        f'<Image ID="Image:0" Name={quoteattr(_printable(spec.name[:200]))}>'
         f"{date if spec.started_utc else ''}"
         f'<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="{spec.dtype}" BigEndian="false"'
         f' SizeX="{spec.width_px}" SizeY="{spec.height_px}" SizeC="1" SizeZ="1"'
@@ -143,6 +143,11 @@ def ome_xml(spec: MovieSpec, pages: int) -> str:
         '<Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
         f'<TiffData IFD="0" PlaneCount="{pages}"/></Pixels></Image></OME>'
     )
+
+
+def _printable(text: str) -> str:
+    """Return `text` without the characters that XML 1.0 cannot hold."""
+    return "".join(c if c >= " " and c not in "\ufffe\uffff" else "\ufffd" for c in text)
 
 
 def _head(spec: MovieSpec, pages: int) -> bytes:

@@ -290,6 +290,8 @@ class RecordingWriter:
             manifest.files += self._finish_tables()
         except (OSError, ValueError) as error:  # also a file that somebody has shortened
             raise write_failure(self.folder, error) from error
+        for early in self._early_notes:  # no frame ever came
+            self._ledger.note(*early)
         self._update_ranges(finished=True)
         manifest.state = state
         manifest.save(self.folder)
@@ -366,8 +368,7 @@ class RecordingWriter:
             self._early_notes.append((untracked, first, last, cause))
             return
         origin = self._origin[0]
-        note = self._ledger.note_untracked if untracked else self._ledger.note_gap
-        note(max(0, first - origin), last - origin, cause)
+        self._ledger.note(untracked, max(0, first - origin), last - origin, cause)
         self._save_if_due()
 
     def _save_if_due(self) -> None:

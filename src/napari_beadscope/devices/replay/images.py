@@ -70,6 +70,7 @@ class ImageFrames(Closing):
     def __init__(self, place: Path, files: list[Path]) -> None:
         self.name = str(place)
         self.fps: float | None = None
+        self.note = ""
         self._files = files
         first = read_image(files[0])
         self._format = FrameFormat(first.shape[0], first.shape[1], str(first.dtype))

@@ -31,10 +31,13 @@ class FrameSource(Protocol):
         File or folder, for messages.
     fps : float or None
         Rate at which it was recorded, if the files say so.
+    note : str
+        What is to be known of how the files are taken as frames; '' for nothing.
     """
 
     name: str
     fps: float | None
+    note: str
 
     @property
     def format(self) -> FrameFormat:

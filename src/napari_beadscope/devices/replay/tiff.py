@@ -22,6 +22,7 @@ from napari_beadscope.devices.replay.source import check_dtype, to_grey
 
 #: Axes that are read one after the other as time: time, focus, sequence, repeat.
 _IN_TURN = "TZIQRV"
+_AXES = {"Z": "focal planes (axis Z)", "R": "repeats (axis R)", "V": "views (axis V)"}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0}
 
 
@@ -44,6 +45,7 @@ class TiffFrames(Closing):
 
         self.name = str(path)
         self.fps: float | None = None
+        self.note = ""
         try:
             self._file = tifffile.TiffFile(path)
         except (tifffile.TiffFileError, ValueError, OSError, IndexError) as error:
@@ -86,6 +88,7 @@ class TiffFrames(Closing):
                     f"{self.name} has {size} planes along axis {axis} (axes {axes})",
                     "save one channel as a TIFF of its own",
                 )
+        self.note = _in_turn(dict(zip(frame_axes, shape, strict=False)))
         self._length = int(np.prod(shape[: len(frame_axes)], dtype=np.int64))
         height, width = self._planes_shape[:2]
         self._format = FrameFormat(height, width, check_dtype(first.dtype, self.name))
@@ -146,6 +149,12 @@ class TiffFrames(Closing):
         self._file.close()
 
 
+def _in_turn(sizes: dict[str, int]) -> str:
+    """Return how axes other than time are taken as time, '' if there are none."""
+    others = [f"{sizes[axis]} {_AXES[axis]}" for axis in sizes if axis in _AXES and sizes[axis] > 1]
+    return f"{' and '.join(others)} are taken one after the other, as time" if others else ""
+
+
 def _decode(page: Any) -> np.ndarray:
     """Return a page's pixels; of an OME-TIFF over several files the others are closed."""
     handle = page.parent.filehandle
@@ -195,7 +204,7 @@ class TiffFolder(Closing):
         self.name = str(folder)
         self._files = files
         self._current, self._open = 0, TiffFrames(files[0])
-        self._format, self.fps = self._open.format, self._open.fps
+        self._format, self.fps, self.note = self._open.format, self._open.fps, self._open.note
         lengths = [len(self._open)]
         for file in files[1:]:
             with TiffFrames(file) as one:

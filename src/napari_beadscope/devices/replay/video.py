@@ -49,6 +49,7 @@ class VideoFrames(Closing):
             self._stream: Any = self._container.streams.video[0]
             self._stream.thread_type = "AUTO"
             rate = self._stream.average_rate
+            self.note = ""
             self.fps: float | None = float(rate) if rate else None
             self._times = self._read_times()
             self._frames: Iterator[Any] = iter(())
