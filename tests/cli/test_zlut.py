@@ -91,6 +91,9 @@ def test_one_file_per_bead_and_one_for_all(sweeps: Path, tmp_path: Path) -> None
     assert names <= {path.name for path in tmp_path.iterdir()}
     assert (tmp_path / "p_0005.svg").is_file()
     assert not out.exists()
+    by_itself = tmp_path / "found.txt"
+    found = (*build[:4], "--beads", "auto", "--roi-size", 64, "--json", "--out", by_itself)
+    assert len(beadscope(*found).data["zluts"]) == 3
     [shared] = beadscope(*build, "--out", out, "--shared").data["zluts"]
     assert shared["beads"] == [3, 5, 8]
     higher = shared["higher_nm"]

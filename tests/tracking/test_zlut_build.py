@@ -16,6 +16,7 @@ from napari_beadscope.tracking import ZLut, build_zlut, track_stack
 from napari_beadscope.tracking.rings import fit_rings, sample
 from napari_beadscope.tracking.smoothing import smooth
 from napari_beadscope.tracking.zlut_build import measure_sweep
+from napari_beadscope.tracking.zlut_report import report_sweep
 
 SIZE_PX = 64
 ELECTRONS = 10_000.0
@@ -210,15 +211,27 @@ def test_planes_between_are_right_to_a_nanometre(
     assert np.sqrt(np.mean(np.square(errors))) < 1.0
 
 
-def test_frames_between_the_planes_of_a_coarse_sweep(microscope: SimulatedMicroscope) -> None:
+@pytest.mark.parametrize("step_nm", [75.0, 100.0])
+@pytest.mark.parametrize("first_nm", [-3000.0, 1000.0])
+def test_frames_between_the_planes_of_a_coarse_sweep(
+    microscope: SimulatedMicroscope, first_nm: float, step_nm: float
+) -> None:
     """Every other frame of a coarse sweep makes the Z-LUT, the frames between test it."""
-    z = np.arange(1000.0, 4001.0, 75.0)
+    z = np.arange(first_nm, 4501.0, step_nm)
     stack = swept(microscope, z, at(0.3, -0.2, len(z)), seed=8)
-    lut = build_zlut(stack[::2], z[::2])
-    inside = slice(5, -5, 2)
-    found = track_stack(stack[inside], lut)
+    sweep = measure_sweep(stack[::2], z[::2])
+    report = report_sweep(sweep)
+    low, high = report.usable_nm
+    assert low <= first_nm + 4 * step_nm
+    assert high >= z[-1] - 4 * step_nm
+    between = np.flatnonzero((z > low) & (z < high) & (np.arange(len(z)) % 2 == 1))
+    found = track_stack(stack[between], sweep.zlut)
     assert (found.reason == Reason.OK).all()
-    assert np.sqrt(np.mean((found.z_nm - z[inside]) ** 2)) < 6.0
+    error = np.sqrt(np.mean((found.z_nm - z[between]) ** 2))
+    assert error < 5.0
+    # and the report says so: noise of the frame and of the planes together
+    expected = np.hypot(report.sigma_z_nm, report.error_nm)
+    assert error < 2.0 * np.sqrt(np.mean(expected[report.first : report.last + 1] ** 2))
 
 
 def test_a_lut_serves_smaller_rois(microscope: SimulatedMicroscope) -> None:
@@ -227,7 +240,7 @@ def test_a_lut_serves_smaller_rois(microscope: SimulatedMicroscope) -> None:
     heights = np.array([1510.0, 2040.0, 2530.0])
     stack = swept(microscope, heights, at(0.1, 0.4, 3))[:, 7:-7, 7:-7]
     found = track_stack(stack, lut)
-    assert np.abs(found.z_nm - heights).max() < 40
+    assert np.abs(found.z_nm - heights).max() < 3
 
 
 def test_sweeps_without_a_bead_at_some_heights(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ function changes with height, its own deviation in height. Must not know of othe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -191,6 +192,7 @@ def _place(rings: Rings, at: int) -> tuple[float, float, tuple[float, float]]:
     return float(rings.x_px[at]), float(rings.y_px[at]), light
 
 
+@lru_cache(maxsize=4)
 def _stiffness(n: int) -> np.ndarray:
     """Return the penalty of third differences, mirrored at the centre."""
     order = np.abs(np.arange(-1, n))

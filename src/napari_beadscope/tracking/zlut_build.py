@@ -186,7 +186,8 @@ def _centres(
     from napari_beadscope.tracking.backend import open_backend
 
     if isinstance(backend, str):
-        backend = open_backend(backend, method="magtrack-compatible")
+        precise = not backend.startswith("magtrack")
+        backend = open_backend(backend, method="precise" if precise else "magtrack-compatible")
     result = backend.track(stack, None)
     centres = np.column_stack([result.x_px, result.y_px])
     usable = (result.reason == Reason.OK) | (result.reason == Reason.SATURATED)
@@ -264,6 +265,8 @@ def _settle(stack: np.ndarray, z: np.ndarray, fits: dict[int, _Plane], reach: fl
 
     from napari_beadscope.tracking.rings import fit_rings
 
+    if all(len(rows) < 2 for rows, _ in fits.values()):
+        return 0.0
     kept = sorted(fits)
     curves, _ = _curves(z, [fits[plane][1] for plane in kept], reach, 0.0, smooth=True)
     refitted: dict[int, _Plane] = {}
