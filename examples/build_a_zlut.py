@@ -43,4 +43,4 @@ between_nm = np.arange(1050.0, 4000.0, 100.0)
 tracks = track_stack(frames_at(between_nm, (-0.4, 0.1)), "zlut.txt")
 error_nm = tracks.z_nm - between_nm
 print(f"between the planes z is off by {np.sqrt(np.mean(error_nm**2)):.1f} nm (RMS)")
-assert np.sqrt(np.mean(error_nm**2)) < 30
+assert np.sqrt(np.mean(error_nm**2)) < 5

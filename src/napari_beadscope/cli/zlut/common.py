@@ -167,6 +167,8 @@ def report_lines(data: dict[str, Any]) -> list[str]:
         rows.append(("own error", f"up to {data['zlut_error_nm']:.2g} nm, from the sweep's noise"))
     if math.isfinite(data["between_planes_nm"]):
         rows.append(("between planes", f"up to about {data['between_planes_nm']:.2g} nm off"))
+    if "beads" in data:
+        rows.append(("beads", ", ".join(map(str, data["beads"]))))
     if data.get("jitter_nm"):
         rows.append(("trembling", f"{data['jitter_nm']:.2g} nm, taken into account"))
     if "frames" in data:
