@@ -164,6 +164,8 @@ class TrackerWorker(FrameWorker):
         backend = self._open(task)
         if size and self.stream is not None:
             self._warm_up(backend, size, self.stream.format.dtype, task.calibration.zlut, zlut)
+        elif not self._warm and self.stream is not None:
+            self._warm_up_at = 0.0
         self._task, self._zlut = task, zlut
 
     def _open(self, task: TrackerTask) -> Backend:
