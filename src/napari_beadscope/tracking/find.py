@@ -29,7 +29,7 @@ _MIN_RADIUS, _MIN_SHAPE = 5.0, 0.4  # a hot pixel gives 4.5 px
 _APART, _APART_PX = 0.35, 4.0  # of the better one's radius; closer centres are the same thing
 _FIT_TO_COMPARE = 0.85  # shape from which a thing counts among those that others are compared with
 _MOST_STRENGTH = 1e4
-# The score's logistic model, fitted by benchmarks/find.py to simulated scenes.
+# The score's logistic model, fitted to simulated scenes (benchmarks/find_scores.py --fit).
 _OF_STRENGTH, _OF_RANK, _OF_SHAPE, _OF_PRESENCE = 3.8, 3.8, 12.0, 10.0
 _OF_CLASS, _OF_RADIUS, _CONSTANT = 8.8, 1.1, -28.5
 
@@ -226,20 +226,26 @@ def _vote_peaks(smoothed: np.ndarray, threshold: float, reach: float) -> np.ndar
     return rows
 
 
-def _scores(rows: np.ndarray) -> np.ndarray:
-    """Return how sure each row is a bead, 0 to 1."""
-    _, _, radius, shape, strength, presence, _ = rows.T
+def _company(strength: np.ndarray, shape: np.ndarray) -> tuple[float, float]:
+    """Return the usual strength, and how far patterns like it are a class of their own, 0 to 1."""
     fit = strength[shape >= _FIT_TO_COMPARE]
     # the mean of the strengths, weighted by themselves: many faint ones do not matter
     usual = float((fit**2).sum() / fit.sum()) if len(fit) else 1.0
-    similar = (fit > 0.5 * usual).sum() + 0.5
-    fainter = ((fit > 0.2 * usual) & (fit <= 0.5 * usual)).sum() + 0.5
+    alike = float((fit > 0.5 * usual).sum()) + 0.5
+    fainter = float(((fit > 0.2 * usual) & (fit <= 0.5 * usual)).sum()) + 0.5
+    return usual, alike / (alike + fainter)
+
+
+def _scores(rows: np.ndarray) -> np.ndarray:
+    """Return how sure each row is a bead, 0 to 1."""
+    _, _, radius, shape, strength, presence, _ = rows.T
+    usual, alike = _company(strength, shape)
     logit = (
         _OF_STRENGTH * np.log(strength)
         + _OF_RANK * np.log(np.clip(strength / usual, 0.02, 0.7))
         + _OF_SHAPE * np.log(shape)
         + _OF_PRESENCE * np.log(np.maximum(presence, 0.1))
-        + _OF_CLASS * similar / (similar + fainter)
+        + _OF_CLASS * alike
         + _OF_RADIUS * np.log(radius)
         + _CONSTANT
     )
