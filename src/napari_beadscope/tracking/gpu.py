@@ -96,7 +96,7 @@ class GpuBackend:
         with self._turn:
             kind = self._kind(size_px, pixels.dtype, zlut)
             try:
-                self._run(kind, pixels.reshape(n, -1), result)
+                self._run(kind, pixels.reshape(n, size_px**2), result)
             except BaseException:
                 self._kinds.clear()  # what is still queued may write into these buffers
                 raise

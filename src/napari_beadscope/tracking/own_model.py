@@ -15,6 +15,8 @@ from napari_beadscope.tracking.cooperative import (
     NAN,
     add_at,
     barrier,
+    ceil,
+    floor,
     lane,
     lanes,
     real,
@@ -37,7 +39,7 @@ def reach_of_row(size, x, dy2, reach2):
     if dy2 >= reach2:
         return 0, 0
     width = math.sqrt(reach2 - dy2)
-    return max(0, math.ceil(x - width)), min(size, math.floor(x + width) + 1)
+    return max(0, ceil(x - width)), min(size, floor(x + width) + 1)
 
 
 def sum_rings(pix, size, x, y, zero, limit, every, rings, sums):
@@ -143,7 +145,7 @@ def own_table(values, rings, nodes, table):
     row = nodes + 1
     for node in range(thread(), nodes, threads()):
         place = real(node) * 0.25 - 0.5  # in rings, from the middle of the first
-        k = math.floor(place)
+        k = floor(place)
         t = place - real(k)
         a, b = values[mirrored(k, rings)], values[mirrored(k + 1, rings)]
         rise, next_rise = slope_at(values, k, rings), slope_at(values, k + 1, rings)
