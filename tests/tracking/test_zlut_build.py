@@ -250,7 +250,7 @@ def test_sweeps_without_a_bead_at_some_heights(caplog: pytest.LogCaptureFixture)
     stack[[4, 9]] = 100.0
     sweep = measure_sweep(stack, z)
     assert sweep.missing_nm == (-600.0, -100.0)
-    assert "-600 nm" in caplog.text
+    assert "-600, -100 nm" in caplog.text
     stack[10:16] = 100.0
     with pytest.raises(InputError, match="found at 13 of 21 heights"):
         build_zlut(stack, z)

@@ -138,6 +138,8 @@ class _Fit:
 
     def solved(self, rings: Rings) -> Rings:
         """Return `rings` with the coefficients that fit best to the frames as they lie."""
+        from scipy.linalg import solveh_banded
+
         from napari_beadscope.tracking.ring_kernels import add_pixels
 
         n = len(rings.coefficients)
@@ -147,7 +149,9 @@ class _Fit:
             x, y, light = _place(rings, at)
             shift = rings.rise[at] * self.change
             add_pixels(image, x, y, self._grid, light, shift, last, ata, atb)
-        spread = np.linalg.inv(ata + _STIFF * _stiffness(n))
+        whole = ata + _STIFF * _stiffness(n)
+        bands = np.array([np.pad(np.diagonal(whole, k), (0, k)) for k in range(4)])
+        spread = solveh_banded(bands, np.eye(n), lower=True)
         return replace(rings, coefficients=spread @ atb, spread=spread)
 
     def moved(self, rings: Rings) -> Rings:

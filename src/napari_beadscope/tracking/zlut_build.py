@@ -161,13 +161,15 @@ def _check_heights(stack: np.ndarray, z_nm: np.ndarray) -> np.ndarray:
 
 
 def _check_found(planes: np.ndarray, kept: list[int]) -> None:
-    for height in np.delete(planes, kept):
-        _log.warning("no bead at z = %g nm: that height is left out of the Z-LUT", height)
+    missing = np.delete(planes, kept)
     if len(kept) < max(MIN_PLANES, _LEAST_SHARE * len(planes)):
         raise InputError(
             f"the bead is found at {len(kept)} of {len(planes)} heights of the sweep",
             f"sweep {MIN_PLANES} heights or more at which the rings of one bead are visible",
         )
+    if len(missing):
+        listed = ", ".join(f"{height:g}" for height in missing)
+        _log.warning("no bead at z = %s nm: left out of the Z-LUT", listed)
 
 
 def _group(heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
