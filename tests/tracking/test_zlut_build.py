@@ -211,6 +211,32 @@ def test_planes_between_are_right_to_a_nanometre(
     assert np.sqrt(np.mean(np.square(errors))) < 1.0
 
 
+@pytest.mark.parametrize("place", [(0.0, 0.0), (0.5, 0.5)])
+def test_noise_free_beads_show_no_bias(
+    microscope: SimulatedMicroscope, place: tuple[float, float]
+) -> None:
+    """Between planes 100 nm apart and anywhere between pixels: 0.1 nm and 0.0002 px."""
+
+    def exact(z_nm: np.ndarray, places: np.ndarray) -> np.ndarray:
+        y, x = np.indices((SIZE_PX, SIZE_PX)) - (SIZE_PX - 1) / 2
+        images = np.empty((len(z_nm), SIZE_PX, SIZE_PX), np.float32)
+        fine = np.arange(0.0, 50.0, 0.02)
+        for image, profile, (x_px, y_px) in zip(
+            images, true_profiles(microscope, z_nm, fine), places, strict=True
+        ):
+            r = np.hypot(x - x_px, y - y_px)
+            image[:] = LIGHT * (1 + CubicSpline(fine, profile)(r))
+        return images
+
+    planes = np.arange(1000.0, 2501.0, 100.0)
+    lut = build_zlut(exact(planes, at(*place, len(planes))), planes)
+    rng = np.random.default_rng(11)
+    z, where = np.sort(rng.uniform(1200, 2300, 40)), rng.uniform(-3, 3, (40, 2))
+    found = track_stack(exact(z, where), lut)
+    assert np.abs(found.z_nm - z).max() < 0.1
+    assert np.abs(found.x_px - where[:, 0] - (SIZE_PX - 1) / 2).max() < 0.0002
+
+
 @pytest.mark.parametrize("step_nm", [75.0, 100.0])
 @pytest.mark.parametrize("first_nm", [-3000.0, 1000.0])
 def test_frames_between_the_planes_of_a_coarse_sweep(
