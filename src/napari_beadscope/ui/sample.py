@@ -94,7 +94,7 @@ def _prepare(session: Session) -> None:
     def done(path: Path) -> None:
         model.calibration = replace(model.calibration, zlut=str(path))
 
-    session.run("Measuring a Z-LUT", lambda: _measure_zlut(folder), done)
+    session.run("Measuring a Z-LUT (slow only once)", lambda: _measure_zlut(folder), done)
 
 
 def _measure_zlut(folder: Path) -> Path:

@@ -172,7 +172,8 @@ def prepare(scope: Scope, microscope: SimulatedMicroscope, folder: Path, output:
         scope.set_beads(beads)
     folder.mkdir(parents=True, exist_ok=True)
     zlut = folder / "zlut.txt"
-    simulated_zlut(microscope, size).save(zlut)
+    with said_if_slow(output, lambda: "compiling kernels"):
+        simulated_zlut(microscope, size).save(zlut)
     scope.set_calibration(nm_per_px=microscope.options.nm_per_px, zlut=zlut)
 
 
