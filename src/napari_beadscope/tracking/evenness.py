@@ -55,6 +55,7 @@ def unevenness(pix, size, x, y, zero, limit, sums):
     above are left out.
     """
     rings = size // 2
+    barrier()  # others may still read what the scratch held before
     for k in range(thread(), PER_RING * rings, threads()):
         sums[k] = real(0)
     barrier()
