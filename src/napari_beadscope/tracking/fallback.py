@@ -6,6 +6,7 @@ Owns the change-over and what is said about it. Knows nothing of devices or math
 from __future__ import annotations
 
 import logging
+from functools import cache
 from threading import Lock
 
 import numpy as np
@@ -107,7 +108,9 @@ class GpuOrCpu:
         logger.warning("%s", self.note)
 
 
+@cache
 def _open_gpu(method: str) -> Backend:
+    """Return the process's backend for `method`; its buffers outlast one `track_stack`."""
     from napari_beadscope.tracking.gpu import GpuBackend
 
     return GpuBackend(method)
