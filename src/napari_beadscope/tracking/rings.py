@@ -16,7 +16,7 @@ import numpy as np
 KNOT_PX = 0.5
 _STIFF = 1e-3  # pixels' worth of weight on the third differences of the coefficients
 _OUTSIDE_PX = 2.0  # fitted beyond the reach, so that the end is as good as the rest
-_LEAST_CUT = 0.04  # of the contrast: pixels nearer to the model than this always count
+_LEAST_CUT = 0.2  # of the contrast: pixels nearer to the model than this always count
 _CUT_SIGMAS = 6.0
 _ROUNDS = 3
 _FARTHEST_PX = 1.0  # a centre may move from where the tracker saw it
