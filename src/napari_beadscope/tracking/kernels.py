@@ -32,7 +32,7 @@ from napari_beadscope.tracking.cooperative import (
     warps,
 )
 from napari_beadscope.tracking.cpu_loops import FLOAT32, load, ring_sums
-from napari_beadscope.tracking.evenness import UNEVEN, unevenness
+from napari_beadscope.tracking.evenness import CORE, UNEVEN, unevenness
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -45,7 +45,8 @@ SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 SATURATED_FLOAT = 0.10  # the same where full scale is a guess: ties of the highest value
 NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / size: nothing there
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
-SURE_EXPLAINED = 0.93  # rings explain more: no need to look whether they are even all round
+SURE_EXPLAINED = 0.85  # rings explain more: no need to look whether they are even all round
+SPOT_EXPLAINED = 0.93  # the same where the innermost rings have most of it, like a hot pixel
 POOR_CORRELATION = 0.9  # best match with the Z-LUT, below: another kind of bead
 
 
@@ -244,11 +245,28 @@ def _height(profile, bins, lut, lut_z, correlation, fit7):
     return low + (plane - real(whole)) * (high - low), agreement, OK
 
 
+def _rests_on_core(about, count, bins):
+    """Whether what rings explain is a bright spot at the centre: a hot pixel, as a rule."""
+    core, between = real(0.0), real(0.0)
+    for b in range(bins):
+        square = about[b] * about[b] / count[b] if count[b] > 0.0 else real(0.0)
+        between += square
+        core += square if b < CORE else real(0.0)
+    return core > 0.5 * between
+
+
 def _doubt(pix, size, x, y, median, explained, share, kind, work):
-    """Reason to doubt a centre about which there are rings, and what quality remains."""
+    """Reason to doubt a centre about which there are rings, and what quality remains.
+
+    `work` begins with what `ring_sums` found.
+    """
     if explained < DOUBT_EXPLAINED:
         return OUT_OF_RANGE, explained
-    if explained < SURE_EXPLAINED:
+    bins = size // 2
+    look = explained < SURE_EXPLAINED
+    if not look and explained < SPOT_EXPLAINED:
+        look = _rests_on_core(work[:bins], work[bins : 2 * bins], bins)
+    if look:
         uneven = unevenness(pix, size, x, y, median, INF, work)
         explained *= max(1.0 - uneven, real(0.0))
         if uneven > UNEVEN:

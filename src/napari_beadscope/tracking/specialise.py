@@ -134,7 +134,9 @@ def _cpu(real: type) -> Target:
     counts = (cooperative.threads, cooperative.lanes, cooperative.warps)
     return Target(
         name="cpu",
-        helper=lambda function, finite: njit(**options(finite))(function),
+        # inlined by force: else a process that compiles links helpers compiled on their own, one
+        # that loads the entry from the cache those inside it, and their last bits differ
+        helper=lambda function, finite: njit(forceinline=True, **options(finite))(function),
         entry=lambda function, finite: njit(cache=True, **options(finite))(function),
         words=dict.fromkeys(indices, zero) | dict.fromkeys(counts, one),
         real=real,
