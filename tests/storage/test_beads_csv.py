@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.storage import read_beads, read_points, write_beads
+from napari_beadscope.storage.beads_csv import BeadPoint, write_found
 
 corner = st.integers(-5, 4000)
 
@@ -73,3 +74,15 @@ def test_a_bead_outside_the_frame_is_named(tmp_path: Path) -> None:
     path.write_text("bead,y_px,x_px\n2,95.2,50\n")  # as it is written, not the ROI's centre
     with pytest.raises(InputError, match=r"bead 2 at y 95.2, x 50 \(20 px\) leaves the frame"):
         read_beads(path, 20, (100, 100))
+
+
+def test_a_list_of_beads_found_is_a_bead_list(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    write_found(path, [50.12345, 9.0], [70.0, 8.5], [12.5, 6.04], [0.98765, 0.6], [True, False])
+    lines = path.read_text().splitlines()
+    assert lines[0] == "bead,y_px,x_px,radius_px,score,isolated"
+    assert lines[1:] == ["0,50.123,70.000,12.5,0.9877,1", "1,9.000,8.500,6.0,0.6000,0"]
+    assert read_points(path) == (BeadPoint(0, 50.123, 70.0), BeadPoint(1, 9.0, 8.5))
+    assert [bead.roi.size for bead in read_beads(path, 16)] == [16, 16]
+    with pytest.raises(StorageError, match="cannot write"):
+        write_found(tmp_path / "gone" / "b.csv", [], [], [], [], [])
