@@ -164,7 +164,7 @@ def check_pixel_types_agree(backend: Backend) -> None:
     stack, lut = noisy_rings(5)[0], ring_zlut(backend)
     expected = backend.track(stack, lut)
     for dtype in (np.uint16, np.float32, np.float64):
-        assert_same(backend.track(stack.astype(dtype), lut), expected)
+        assert_same(backend.track(stack.astype(dtype), lut), expected, slack=1e4)
 
 
 def check_order_and_batch_size(backend: Backend) -> None:
@@ -242,15 +242,22 @@ def rows(result: TrackResult, which: object) -> TrackResult:
     return TrackResult(*(getattr(result, field)[which] for field in _FIELDS))
 
 
-def assert_same(one: TrackResult, other: TrackResult) -> None:
-    """Fail unless the rows agree to rounding (1e-9 px, 1e-6 nm)."""
+def assert_same(one: TrackResult, other: TrackResult, slack: float = 1.0) -> None:
+    """Fail unless the rows agree to rounding: 1e-9 px and 1e-6 nm, times `slack`.
+
+    Sums in single precision, taken in another order, need a slack of 1e4.
+    """
     np.testing.assert_array_equal(one.reason, other.reason)
     tolerances = {"x_px": 1e-9, "y_px": 1e-9, "z_nm": 1e-6, "quality": 1e-6}
     for field, tolerance in {**tolerances, **dict.fromkeys(_SIGMAS, 1e-5)}.items():
         np.testing.assert_allclose(
-            getattr(one, field), getattr(other, field), rtol=0, atol=tolerance, err_msg=field
+            getattr(one, field),
+            getattr(other, field),
+            rtol=0,
+            atol=min(tolerance * slack, 1e-2),
+            err_msg=field,
         )
-    np.testing.assert_allclose(one.profiles, other.profiles, rtol=1e-6)
+    np.testing.assert_allclose(one.profiles, other.profiles, rtol=min(1e-6 * slack, 1e-5))
 
 
 #: Every check; each takes an opened backend and raises AssertionError.
