@@ -47,6 +47,8 @@ class Target:
         `cooperative`, or a loop tuned for one kind of machine), by the function it replaces.
     real, tally : type
         The working type of literals and constants, and that of sums.
+    recipe : str
+        Says with which options it compiles; what was cached under others is not used.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Target:
     words: Mapping[Callable[..., Any], Any] = field(default_factory=dict)
     real: type = np.float64
     tally: type = np.float64
+    recipe: str = ""
 
 
 def specialise(function: Callable[..., Any], target: Target) -> Any:
@@ -114,9 +117,13 @@ def _cpu(real: type) -> Target:
     from numba.core import types
     from numba.extending import intrinsic
 
-    def options(finite: bool) -> dict[str, Any]:
-        fast = _FAST | {"nnan"} if finite else _FAST
-        return {"nogil": True, "error_model": "numpy", "fastmath": fast}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    # Inlined by force: else a process that compiles links helpers compiled on their own, one that
+    # loads the entry from the cache those inside it, and their last bits differ.
+    inlined = options | {"forceinline": True}
+
+    def fast(finite: bool) -> set[str]:
+        return _FAST | {"nnan"} if finite else _FAST
 
     def constant(value: int) -> Any:
         """Return a function without arguments that is a number by the time of optimisation."""
@@ -134,12 +141,11 @@ def _cpu(real: type) -> Target:
     counts = (cooperative.threads, cooperative.lanes, cooperative.warps)
     return Target(
         name="cpu",
-        # inlined by force: else a process that compiles links helpers compiled on their own, one
-        # that loads the entry from the cache those inside it, and their last bits differ
-        helper=lambda function, finite: njit(forceinline=True, **options(finite))(function),
-        entry=lambda function, finite: njit(cache=True, **options(finite))(function),
+        helper=lambda function, finite: njit(fastmath=fast(finite), **inlined)(function),
+        entry=lambda function, finite: njit(cache=True, fastmath=fast(finite), **options)(function),
         words=dict.fromkeys(indices, zero) | dict.fromkeys(counts, one),
         real=real,
+        recipe=repr((options, inlined, sorted(fast(False)), sorted(fast(True)))),
     )
 
 
@@ -180,7 +186,8 @@ class _Build:
     def digest(self, function: FunctionType) -> str:
         """Return a digest of the code, constants and words that `function` reaches."""
         seen: set[FunctionType] = set()
-        parts, waiting = [repr((self._target.real, self._target.tally))], [function]
+        target = self._target
+        parts, waiting = [repr((target.recipe, target.real, target.tally))], [function]
         while waiting:
             one = waiting.pop(0)
             if one in seen:
