@@ -211,6 +211,7 @@ def test_after_a_failure_nothing_of_the_batch_is_left(
     monkeypatch.setattr(host, "launch", fail)
     with pytest.raises(RuntimeError, match="illegal memory access"):
         backend.track(stack_of(9, seed=1), None)
+    assert not any(host.streams)  # no copy is under way any more
     monkeypatch.setattr(host, "launch", sound)
     np.testing.assert_array_equal(backend.track(stack_of(9), None).x_px, good.x_px)
 

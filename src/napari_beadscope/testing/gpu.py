@@ -55,10 +55,12 @@ class HostDevice:
     def __init__(self) -> None:
         self.made: list[str] = []
         self.log: list[str] = []
+        self.streams: list[list[Callable[[], None]]] = []
 
     def stream(self) -> Any:
         self.made.append("stream")
-        return []
+        self.streams.append([])
+        return self.streams[-1]
 
     def buffer(self, shape: tuple[int, ...], dtype: Any) -> Any:
         self.made.append("buffer")

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -98,7 +99,10 @@ class GpuBackend:
             try:
                 self._run(kind, pixels.reshape(n, size_px**2), result)
             except BaseException:
-                self._kinds.clear()  # what is still queued may write into these buffers
+                self._kinds.clear()
+                for lane in kind.lanes:  # what is still queued may write into these buffers
+                    with suppress(Exception):
+                        lane.drain()
                 raise
         return result
 
@@ -187,9 +191,13 @@ class _Lane:
         count = self._profiles[:n].nbytes
         device.copy_out(self._profiles, self._profiles_there, count, stream)
 
+    def drain(self) -> None:
+        """Wait for what was sent."""
+        self._device.wait(self._stream)
+
     def collect(self, result: TrackResult) -> None:
         """Wait for what was sent and write its rows into `result`."""
-        self._device.wait(self._stream)
+        self.drain()
         rows = self._rows[: len(result)]
         result.x_px[:], result.y_px[:] = rows[:, 0], rows[:, 1]
         result.z_nm[:] = rows[:, 2] + self._plan.origin_nm
