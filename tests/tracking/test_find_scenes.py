@@ -113,6 +113,21 @@ def test_pairs_that_touch() -> None:
     assert np.mean(near) > 0.9
 
 
+def test_two_beads_in_one_are_not_alone() -> None:
+    merged = 0
+    for seed in range(4):
+        image, truth = scene(seed=seed, touching_pairs=4)
+        found = find_beads(image)
+        partners = truth[-4:]
+        apart = np.hypot(truth[:8, None, 0] - partners[:, 0], truth[:8, None, 1] - partners[:, 1])
+        middles = (truth[apart.argmin(axis=0)] + partners) / 2
+        for y, x in middles:
+            here = np.hypot(found.y_px - y, found.x_px - x) < 1.5
+            assert not found.isolated[here].any()
+            merged += int(here.sum())
+    assert merged > 10
+
+
 def test_alone_on_the_frame() -> None:
     for seed in range(4):
         image, truth = scene(seed=seed, beads=1, debris_per_mpx=60)

@@ -29,6 +29,7 @@ _MIN_RADIUS, _MIN_SHAPE = 5.0, 0.4  # a hot pixel gives 4.5 px
 _APART, _APART_PX = 0.35, 4.0  # of the better one's radius; closer centres are the same thing
 _FIT_TO_COMPARE = 0.85  # shape from which a thing counts among those that others are compared with
 _MOST_STRENGTH = 1e4
+_ONE_BEAD = 0.5  # roundness: rings of two beads in one lack opposite sides
 # The score's logistic model, fitted to simulated scenes (benchmarks/find_scores.py --fit).
 _OF_STRENGTH, _OF_RANK, _OF_SHAPE, _OF_PRESENCE = 3.8, 3.8, 12.0, 10.0
 _OF_CLASS, _OF_RADIUS, _CONSTANT = 8.8, 1.1, -28.5
@@ -49,8 +50,9 @@ class FoundBeads:
     score : float32
         0 to 1, how sure it is that this is a bead (see `find_beads`).
     isolated : bool
-        Whether the bead's ROI (of `size_px`, or the suggested size) lies inside the frame and no
-        other bead's outermost ring reaches into it.
+        Whether the bead's ROI (of `size_px`, or the suggested size) lies inside the frame, no
+        other bead's outermost ring reaches into it, and its own rings are not those of two beads
+        that are too close to be told apart.
     """
 
     y_px: np.ndarray
@@ -177,11 +179,11 @@ def _as_pixels(image: Any) -> np.ndarray:
 
 
 def _candidates(pixels: np.ndarray, reach: int) -> np.ndarray:
-    """Return rows y, x, radius, shape, strength over noise, votes: one for each round thing."""
+    """Return rows with the columns of `find_measure`, one for each thing that has rings."""
     from napari_beadscope.tracking import find_kernels, find_measure
 
     height, width = pixels.shape
-    none = np.empty((0, 7))
+    none = np.empty((0, find_measure.COLUMNS))
     if min(height, width) < _MIN_SIDE_PX:
         return none
     taps = _taps(1.2, 4)
@@ -193,7 +195,7 @@ def _candidates(pixels: np.ndarray, reach: int) -> np.ndarray:
     rows = _vote_peaks(smoothed, threshold, float(min(reach, _VOTE_REACH_PX)))
     tables = np.empty((3, reach + 1, find_measure.SECTORS))
     find_measure.measure_all(smoothed, noise, threshold, float(reach), tables, rows)
-    y, x, radius, shape, strength, _, _ = rows.T
+    y, x, radius, shape, strength = rows.T[:5]
     rows[:, 4] = np.minimum(strength / max(noise, threshold / 1e4), _MOST_STRENGTH)
     inside = (y >= -0.5) & (x >= -0.5) & (y < height - 0.5) & (x < width - 0.5)
     rows = rows[inside & (radius >= _MIN_RADIUS) & (shape >= _MIN_SHAPE)]
@@ -204,8 +206,9 @@ def _candidates(pixels: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _vote_peaks(smoothed: np.ndarray, threshold: float, reach: float) -> np.ndarray:
-    """Return rows y, x, 0, 0, 0, votes where the lines along gradients cross."""
+    """Return rows with y, x and votes where the lines along gradients cross."""
     from napari_beadscope.tracking import find_kernels as k
+    from napari_beadscope.tracking import find_measure
 
     cells = tuple(-(-side // k.CELL_PX) for side in smoothed.shape)
     margin = int(reach) // k.CELL_PX + 2
@@ -219,10 +222,10 @@ def _vote_peaks(smoothed: np.ndarray, threshold: float, reach: float) -> np.ndar
     ys, xs = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     values = np.empty(most, dtype=np.float32)
     n = k.peaks(votes, _LEAST_VOTES, 2, ys, xs, values)
-    rows = np.zeros((n, 7))
+    rows = np.zeros((n, find_measure.COLUMNS))
     middle = (k.CELL_PX - 1) / 2
     rows[:, 0], rows[:, 1] = k.CELL_PX * ys[:n] + middle, k.CELL_PX * xs[:n] + middle
-    rows[:, 6] = values[:n]
+    rows[:, find_measure.VOTES] = values[:n]
     return rows
 
 
@@ -238,7 +241,7 @@ def _company(strength: np.ndarray, shape: np.ndarray) -> tuple[float, float]:
 
 def _scores(rows: np.ndarray) -> np.ndarray:
     """Return how sure each row is a bead, 0 to 1."""
-    _, _, radius, shape, strength, presence, _ = rows.T
+    radius, shape, strength, presence = rows.T[2:6]
     usual, alike = _company(strength, shape)
     logit = (
         _OF_STRENGTH * np.log(strength)
@@ -284,14 +287,15 @@ def _roi_size(radius: np.ndarray) -> int:
 def _isolated(
     rows: np.ndarray, order: np.ndarray, size_px: int, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """Whether the ROI is inside the frame and no other bead's outermost ring reaches into it."""
+    """Whether the ROI is inside the frame, no other bead's ring reaches in, and it is one bead."""
     alone = np.ones(len(order), dtype=bool)
-    y, x, radius = rows[:, 0], rows[:, 1], rows[:, 2]
+    y, x, radius, roundness = rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 6]
     for at, row in enumerate(order):
         beyond_y = np.maximum(np.abs(y - y[row]) - size_px / 2, 0.0)
         beyond_x = np.maximum(np.abs(x - x[row]) - size_px / 2, 0.0)
         intrudes = np.hypot(beyond_y, beyond_x) < radius
         intrudes[row] = False
         roi = Roi.around(float(y[row]), float(x[row]), size_px)
-        alone[at] = roi.inside((shape[0], shape[1])) and not intrudes.any()
+        inside = roi.inside((shape[0], shape[1]))
+        alone[at] = inside and not intrudes.any() and roundness[row] >= _ONE_BEAD
     return alone

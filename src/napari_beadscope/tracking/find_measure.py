@@ -19,7 +19,8 @@ from napari_beadscope.tracking.compiling import compiled
 
 SECTORS = 16
 #: Columns of the table of candidates.
-Y, X, RADIUS, SHAPE, STRENGTH, PRESENCE, VOTES = range(7)
+Y, X, RADIUS, SHAPE, STRENGTH, PRESENCE, ROUNDNESS, VOTES = range(8)
+COLUMNS = 8
 
 _TAN_22_5 = 0.41421356237
 _SECTOR_AREA = math.pi / SECTORS  # of the unit circle
@@ -201,12 +202,27 @@ def sort_down(values, order):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def weakest_axis(shares, presence):  # type: ignore[no-untyped-def]
+    """Least presence along any axis, in the better of its two directions, 0 to 1.
+
+    A neighbour takes one side; rings that lack two opposite sides are of two beads in one.
+    """
+    weakest = 1.0
+    for s in range(SECTORS):
+        opposite = s ^ 12  # both signs changed, see `tally`
+        if shares[s] >= 0.0 and shares[opposite] >= 0.0:
+            weakest = min(weakest, max(presence[s], presence[opposite]))
+    return weakest
+
+
+@compiled
 def measure(image, noise, y, x, reach, tables, model, agree, row):  # type: ignore[no-untyped-def]
     """Fill radius, shape, strength, presence of `row` for a pattern about ``(y, x)``, or zeros.
 
     ``radius`` in px; ``shape`` 0 to 1, the mean cosine of the better half of the sectors;
     ``strength`` the root of the model's squared gradients summed over the area; ``presence`` 0 to
-    1, how much of the model every sector has, whatever else it has.
+    1, how much of the model every sector has, whatever else it has; ``roundness``, the same along
+    the weakest axis.
     """
     row[RADIUS:VOTES] = 0.0
     radial, whole, count = tables[0], tables[1], tables[2]
@@ -242,6 +258,7 @@ def measure(image, noise, y, x, reach, tables, model, agree, row):  # type: igno
         if shares[s] >= 0.0:
             total += presence[s]
     row[PRESENCE] = total / visible
+    row[ROUNDNESS] = weakest_axis(shares, presence)
     row[STRENGTH] = math.sqrt(energy * SECTORS / half)
 
 
