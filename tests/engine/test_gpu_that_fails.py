@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from napari_beadscope import Bead, Roi, Scope, open_recording
@@ -55,7 +54,7 @@ def test_every_row_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     fails = tmp_path / "fails"
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.setenv("BEADSCOPE_TEST_GPU_FAILS", str(fails))
-    beads = [Bead(1, Roi(64, 64, 64)), Bead(2, Roi(100, 100, 64))]
+    beads = [Bead(i, Roi(4 * i, 4 * i, 64)) for i in range(40)]  # so many that a GPU pays
     with Scope(options=OPTIONS) as scope:
         scope.set_beads(beads)
         scope.wait_for(lambda s: s.tracking.backend and not s.tracking.step, 60)
@@ -73,5 +72,4 @@ def test_every_row_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sorted(zip(rows["frame"].tolist(), rows["bead"].tolist(), strict=True)) == [
         (frame, bead.bead) for frame in range(FRAMES) for bead in beads
     ]
-    assert np.isin(rows["bead"], (1, 2)).all()
     assert not recording.gaps

@@ -33,7 +33,7 @@ from napari_beadscope.engine.gpu_lock import gpu_lock
 from napari_beadscope.engine.worker import FrameWorker
 from napari_beadscope.ring import FrameReader, TrackRingSpec, TrackWriter
 from napari_beadscope.tracking import Backend, ZLut
-from napari_beadscope.tracking.choice import Choice, choose_backend
+from napari_beadscope.tracking.choice import Choice, choose_backend, few_for_gpu
 from napari_beadscope.tracking.rows import to_rows
 
 _LOG = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class TrackerWorker(FrameWorker):
         self._task = TrackerTask()
         self._backend: Backend | None = None
         self._choice: Choice | None = None
-        self._chosen_for = ("", "")
+        self._chosen_for = ("", "", False)
         self._told = Tracking()
         self._zlut: ZLut | None = None
         self._warm: tuple = ()
@@ -170,13 +170,19 @@ class TrackerWorker(FrameWorker):
 
     def _open(self, task: TrackerTask) -> Backend:
         """Return the backend that the task asks for, the present one if it is that."""
-        asked = (task.backend, task.method)
+        beads = len(task.beads)
+        asked = (task.backend, task.method, few_for_gpu(beads))
         if self._backend is None or self._chosen_for != asked:
             choice = choose_backend(
-                task.backend, method=task.method, spare=_SPARE_CORES, sharers=self._count
+                task.backend,
+                method=task.method,
+                spare=_SPARE_CORES,
+                sharers=self._count,
+                beads=beads,
             )
-            self._backend, self._choice, self._chosen_for = choice.open(), choice, asked
-            self._warm = ()
+            if self._backend is None or choice != self._choice:
+                self._backend, self._choice, self._warm = choice.open(), choice, ()
+            self._chosen_for = asked
         return self._backend
 
     def _warm_up_early(self) -> None:

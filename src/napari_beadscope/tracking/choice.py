@@ -13,6 +13,8 @@ from napari_beadscope.tracking.backend import Backend, candidates, no_backend, o
 #: ROIs that one call of the CPU backend should get per thread, so that splitting pays.
 _ROIS_PER_THREAD = 1024
 _ROIS_PER_GPU = 4096
+#: Beads per frame below which one core is done about when a batch would have reached the GPU.
+_GPU_PAYS_BEADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,12 @@ class Choice:
 
 
 def choose_backend(
-    name: str = "auto", *, method: str = "precise", spare: int = 0, sharers: int = 1
+    name: str = "auto",
+    *,
+    method: str = "precise",
+    spare: int = 0,
+    sharers: int = 1,
+    beads: int | None = None,
 ) -> Choice:
     """Choose backend, threads and batch size from what the machine has.
 
@@ -68,6 +75,8 @@ def choose_backend(
         Cores that are left to others.
     sharers : int
         Processes that track side by side and share the rest.
+    beads : int, optional
+        How many there are in a frame; with few of them "auto" leaves a GPU alone.
 
     Raises
     ------
@@ -82,17 +91,23 @@ def choose_backend(
     True
     """
     tried = candidates(name, method)
-    chosen = next((info for info in tried if info.available), None)
+    few = name == "auto" and beads is not None and few_for_gpu(beads)
+    chosen = next((one for one in tried if one.available and not (few and one.name == "gpu")), None)
     if chosen is None:
         raise no_backend(name, tried)
     cores = usable_cores()
     on_gpu = "gpu" in chosen.name
     threads = max(1, (cores - spare) // max(1, sharers))  # the GPU's are for when it fails
     rois = _ROIS_PER_GPU if on_gpu else _ROIS_PER_THREAD * threads
-    skipped = [info.why_not for info in tried[: tried.index(chosen)]]
+    skipped = [one.why_not or "few beads for a GPU" for one in tried[: tried.index(chosen)]]
     machine = [] if on_gpu else [f"{cores} core{'s' if cores > 1 else ''}"]
     asked = [] if name == "auto" else ["asked for"]
     return Choice(chosen.name, method, threads, rois, "; ".join([*asked, *skipped, *machine]))
+
+
+def few_for_gpu(beads: int) -> bool:
+    """Return whether "auto" tracks so many beads per frame on the CPU, GPU or not."""
+    return beads < _GPU_PAYS_BEADS
 
 
 def usable_cores() -> int:
