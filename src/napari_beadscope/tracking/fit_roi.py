@@ -42,8 +42,9 @@ NOISE_EXPLAINED, NOISE_PER_PX = 0.08, 2.0  # rings explain less than a + b / siz
 SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
 POOR_SHARE = 0.85  # of what rings explain, by the Z-LUT's model, below: another kind of bead
-DOUBT_SHARE = 0.94  # the same, below: z is given, but in doubt
+DOUBT_SHARE = 0.97  # the same, below: z is given, but in doubt
 ROUND_EXPLAINED = 0.9  # rings explain less: look whether they go all the way round
+SPOT = 4  # rings, half a pixel wide, that a hot pixel fills
 EDGE_PX = 1.5  # without a Z-LUT, centres nearer to the ROI's edge may be those of beads beyond
 EDGE_PLANES = 0.5  # z nearer to an end of the Z-LUT than this is not known
 
@@ -139,7 +140,10 @@ def track_roi(pix, size, zero, limit, share, model, row, profile, work, scores):
         if settled:
             put_errors(parts[4], parts[5], 4, row)
     uneven = real(0)
-    if explained < ROUND_EXPLAINED and inside(x, y, size):
+    look = explained < ROUND_EXPLAINED
+    if not look and model[1].shape[0] == 0:
+        look = rests_on_core(parts[0], 2 * (size // 2))
+    if look and inside(x, y, size):
         uneven = min(unevenness(pix, size, x, y, zero, limit, parts[1]), real(1))
     if not inside(x, y, size):
         reason = OUT_OF_RANGE
@@ -148,6 +152,23 @@ def track_roi(pix, size, zero, limit, share, model, row, profile, work, scores):
     put_verdict(x, y, size, share, explained * trust * (1.0 - uneven), reason, row)
     if reason != EMPTY and inside(x, y, size):
         one_px_profile(parts[0], zero, size // 2, profile)
+
+
+def rests_on_core(sums, rings):
+    """Whether what rings explain is a bright spot at the centre: a hot pixel, as a rule."""
+    count, plain = real(0), real(0)
+    for k in range(rings):
+        count += sums[PER_RING * k + 2]
+        plain += sums[PER_RING * k]
+    mean = plain / max(count, real(1))
+    core, between = real(0), real(0)
+    for k in range(rings):
+        n = sums[PER_RING * k + 2]
+        if n > 0.0:
+            above = sums[PER_RING * k] - n * mean
+            between += above * above / n
+            core += above * above / n if k < SPOT else real(0)
+    return core > 0.5 * between
 
 
 def doubt(size, share, explained, uneven, settled, reason):
