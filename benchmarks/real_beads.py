@@ -146,7 +146,7 @@ def left_out(luts: np.ndarray, size: int = 64) -> dict[str, Any]:
                 off = result.z_nm - planes[shown]
                 lost[method] += int(np.isnan(off).sum())
                 errors[method].append(off[np.isfinite(off)])
-        out[f"every {every}th plane"] = {
+        out[f"one plane in {every}"] = {
             method: {
                 "rms_planes": float(np.sqrt(np.mean(np.concatenate(off) ** 2))),
                 "median_planes": float(np.median(np.abs(np.concatenate(off)))),
