@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,6 +71,30 @@ def test_threads_that_start_in_another_order_give_the_same_positions(simulated: 
         np.testing.assert_allclose(simulated[key], first, rtol=1e-6, atol=2e-6, err_msg=key)
 
 
+def assembled(code: str, capability: tuple[int, int], folder: Path) -> str:
+    """Make machine code of PTX as the driver does, and return what the assembler says of it."""
+    import nvidia.cuda_nvcc
+
+    (folder / "kernel.ptx").write_text(code)
+    run = subprocess.run(
+        [
+            str(Path(nvidia.cuda_nvcc.__path__[0]) / "bin" / "ptxas"),
+            "-v",
+            f"-arch=sm_{capability[0]}{capability[1]}",
+            "kernel.ptx",
+            "-o",
+            "kernel.cubin",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stderr
+
+
 if sys.platform != "darwin":  # NVIDIA's compiler exists for Linux and Windows
 
     @pytest.mark.slow
@@ -77,7 +102,11 @@ if sys.platform != "darwin":  # NVIDIA's compiler exists for Linux and Windows
     @pytest.mark.parametrize("method", METHODS)
     @pytest.mark.parametrize(("dtype", "capability"), [("uint8", (7, 5)), ("float64", (9, 0))])
     def test_kernels_compile_for_real_devices(
-        method: str, dtype: str, capability: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+        method: str,
+        dtype: str,
+        capability: tuple[int, int],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
     ) -> None:
         import numba.cuda.dispatcher
         from numba import cuda
@@ -99,9 +128,12 @@ if sys.platform != "darwin":  # NVIDIA's compiler exists for Linux and Windows
         signature = (array(dtype, 2), *floats, whole, whole, *tables, *out, whole, whole)
         code, _ = cuda.compile_ptx(plan.kernel.py_func, signature, device=False, cc=capability)
         assert f".target sm_{capability[0]}{capability[1]}" in code
-        assert ".local" not in code  # nothing of a thread lies in device memory
         doubles = re.findall(r"\b(?:add|sub|mul|fma|div|sqrt|min|max)\.(?:\w+\.)*f64", code)
         assert len(doubles) < (100 if plan.whole else 400)  # gaming cards are slow at them
+        said = assembled(code, capability, tmp_path)
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in said
+        registers = int(re.findall(r"Used (\d+) registers", said)[0])
+        assert 128 * registers < 2**15  # two blocks of 128 threads fit into the smallest devices
 
 
 class Means:
