@@ -40,6 +40,7 @@ def test_pieces_cover_every_row_once_and_are_even() -> None:
             assert rows == list(range(n))
             sizes = [piece.stop - piece.start for piece in pieces]
             assert max(sizes) - min(sizes) <= 1
+            assert len(pieces) % max(1, min(threads, n // 24)) == 0  # as many for each thread
             assert len(pieces) == 1 or (threads > 1 and n >= 48)
 
 

@@ -94,11 +94,11 @@ class CpuBackend:
 
 
 def _chunks(n: int, threads: int) -> deque[slice]:
-    """Return `n` rows in pieces small enough that no thread waits long for another."""
-    if threads == 1 or n < 2 * _LEAST_ROWS:
-        return deque([slice(0, n)])
-    rows = min(_MOST_ROWS, max(_LEAST_ROWS, -(-n // (3 * threads))))
-    edges = np.linspace(0, n, -(-n // rows) + 1).astype(int).tolist()
+    """Return `n` rows in pieces: as many for each thread, and so small that none waits long."""
+    busy = max(1, min(threads, n // _LEAST_ROWS))
+    rows = min(_MOST_ROWS, max(_LEAST_ROWS, -(-n // (3 * busy)))) if busy > 1 else max(1, n)
+    count = max(busy, n // rows // busy * busy)
+    edges = np.linspace(0, n, count + 1).astype(int).tolist()
     return deque(slice(low, high) for low, high in pairwise(edges))
 
 
