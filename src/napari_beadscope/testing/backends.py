@@ -202,6 +202,34 @@ def check_beyond_the_zlut(backend: Backend) -> None:
     assert np.isin(result.reason, (Reason.Z_OUT_OF_RANGE, Reason.POOR_MATCH)).all()
 
 
+def check_pairs(backend: Backend) -> None:
+    """Of two patterns side by side, one is found, or the row is not trusted; nothing in between."""
+    middle = (SIZE_PX - 1) / 2
+    angle = np.linspace(0, np.pi, 12)
+    for apart in (9.0, 12.0):
+        right, down = np.cos(angle) * apart / 2, np.sin(angle) * apart / 2
+        z = np.linspace(-900, 900, len(angle))
+        stack = rings(middle - right, middle - down, z) + rings(middle + right, middle + down, z)
+        noise = np.random.default_rng(5).normal(0, 1.5, stack.shape)
+        result = backend.track(np.rint(stack + noise).clip(1, 254).astype(np.uint8), None)
+        away = np.hypot(
+            np.abs(result.x_px - middle) - np.abs(right),
+            np.abs(result.y_px - middle) - np.abs(down),
+        )
+        lies = (result.reason == Reason.OK) & ~(away < 1.0)
+        assert lies.mean() <= 0.1, f"{apart} px apart: {lies.sum()} of {len(lies)} in between"
+
+
+def check_transposed(backend: Backend) -> None:
+    """When the image's axes change places, so do x and y; z stays."""
+    stack, lut = noisy_rings(8)[0], ring_zlut(backend)
+    plain, turned = backend.track(stack, lut), backend.track(stack.transpose(0, 2, 1), lut)
+    np.testing.assert_array_equal(turned.reason, plain.reason)
+    np.testing.assert_allclose(turned.x_px, plain.y_px, atol=2e-3)
+    np.testing.assert_allclose(turned.y_px, plain.x_px, atol=2e-3)
+    np.testing.assert_allclose(turned.z_nm, plain.z_nm, atol=1.0)
+
+
 def check_refuses_another_zlut(backend: Backend) -> None:
     """A Z-LUT made with smaller ROIs is refused by name, not silently ignored."""
     lut = ring_zlut(backend, 32)
@@ -271,6 +299,8 @@ BACKEND_CHECKS: tuple[Callable[[Backend], None], ...] = (
     check_order_and_batch_size,
     check_bad_pixels,
     check_beyond_the_zlut,
+    check_pairs,
+    check_transposed,
     check_refuses_another_zlut,
     check_leaves_its_surroundings_alone,
     check_threads,
