@@ -195,12 +195,6 @@ class Rendered:
                 )[0]
         return Scene(stack, self.places, least[0], least[1])
 
-    def cropped(self, size_px: int) -> Rendered:
-        """Return the middle of each image."""
-        low = (self.clean.shape[1] - size_px) // 2
-        window = (..., slice(low, low + size_px), slice(low, low + size_px))
-        return Rendered(self.places - (low, low, 0), self.clean[window], self.slopes[window])
-
 
 def render(optics: Optics, places: np.ndarray, size_px: int) -> Rendered:
     """Return beads at `places` ``(n, 3)`` and their derivatives, by differences."""
