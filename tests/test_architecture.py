@@ -23,7 +23,10 @@ GUI = {
     "vispy",
 }  # fmt: skip
 TEST_KIT = {"hypothesis", "napari_beadscope.testing", "pytest", "unittest"}
-HEAVY = {"av", "cupy", "laptrack", "magtrack", "matplotlib", "napari", "numba", "scipy", "skimage", "tifffile"}
+HEAVY = {
+    "av", "cupy", "laptrack", "magtrack", "matplotlib", "napari", "numba", "scipy", "skimage",
+    "tifffile",
+}  # fmt: skip
 IMPORT_BUDGET_S = 0.1
 
 
