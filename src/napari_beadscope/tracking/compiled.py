@@ -23,8 +23,10 @@ from napari_beadscope.tracking.zlut import ZLut
 
 _log = logging.getLogger(__name__)
 
-#: Rows that a thread takes at a time: a call costs as much as one or two of them.
-_LEAST_ROWS, _MOST_ROWS = 24, 128
+#: Rows for which waking a thread pays.
+_LEAST_ROWS = 24
+#: Rows that a thread takes at a time where there are more: a call costs as much as one or two.
+_FEW_ROWS, _MOST_ROWS = 64, 128
 
 
 def why_not() -> str:
@@ -96,7 +98,7 @@ class CpuBackend:
 def _chunks(n: int, threads: int) -> deque[slice]:
     """Return `n` rows in pieces: as many for each thread, and so small that none waits long."""
     busy = max(1, min(threads, n // _LEAST_ROWS))
-    rows = min(_MOST_ROWS, max(_LEAST_ROWS, -(-n // (3 * busy)))) if busy > 1 else max(1, n)
+    rows = min(_MOST_ROWS, max(_FEW_ROWS, -(-n // (3 * busy)))) if busy > 1 else max(1, n)
     count = max(busy, n // rows // busy * busy)
     edges = np.linspace(0, n, count + 1).astype(int).tolist()
     return deque(slice(low, high) for low, high in pairwise(edges))
