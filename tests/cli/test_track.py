@@ -21,7 +21,7 @@ from napari_beadscope.storage import Manifest, RecordingWriter
 
 from .conftest import Ran, beadscope
 
-COLUMNS = "frame,time_s,bead,x_nm,y_nm,z_nm,x_px,y_px,quality"
+COLUMNS = "frame,time_s,bead,x_nm,y_nm,z_nm,x_px,y_px,quality,reason"
 
 
 def _sorted(folder: Path) -> np.ndarray:

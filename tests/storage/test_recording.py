@@ -143,9 +143,9 @@ def test_the_table_has_the_stated_columns_and_digits(
     with RecordingWriter.create(tmp_path, manifest) as writer:
         writer.write_tracks(make_rows([8, 9])[1:3])
     assert (tmp_path / "tracks.csv").read_text().splitlines() == [
-        "frame,time_s,bead,x_nm,y_nm,z_nm,x_px,y_px,quality",
-        "0,0.000000,7,552.656,1105.312,nan,8.43750,16.87500,0.5000",
-        "1,0.010000,3,601.781,1203.562,-9.188,9.18750,18.37500,0.5000",
+        "frame,time_s,bead,x_nm,y_nm,z_nm,x_px,y_px,quality,reason",
+        "0,0.000000,7,552.656,1105.312,nan,8.43750,16.87500,0.5000,0",
+        "1,0.010000,3,601.781,1203.562,-9.188,9.18750,18.37500,0.5000,0",
     ]
 
 

@@ -25,7 +25,8 @@ FRAMES_NAME, TRACKS_NAME, PROFILES_NAME = "frames.csv", "tracks.csv", "profiles.
 #: frames.csv. `page` counts in `file`; with no file it counts in every bead's movie.
 FRAMES = np.dtype([("frame", "<i8"), ("time_s", "<f8"), ("file", "<U24"), ("page", "<i8")])
 
-#: tracks.csv: one bead in one frame; px are full-frame coordinates.
+#: tracks.csv: one bead in one frame; px are full-frame coordinates. `reason` is a
+#: `core.types.Reason`: 0 for a row that can be trusted.
 TRACKS = np.dtype(
     [
         ("frame", "<i8"),
@@ -37,9 +38,10 @@ TRACKS = np.dtype(
         ("x_px", "<f8"),
         ("y_px", "<f8"),
         ("quality", "<f4"),
+        ("reason", "<i4"),
     ]
 )
-_TRACK_LINE = "%d,%.6f,%d,%.3f,%.3f,%.3f,%.5f,%.5f,%.4f\n"
+_TRACK_LINE = "%d,%.6f,%d,%.3f,%.3f,%.3f,%.5f,%.5f,%.4f,%d\n"
 _FRAME_LINE = "%d,%.6f,%s,%d\n"
 _NEWLINE = ord("\n")
 
@@ -78,6 +80,7 @@ def format_tracks(
         rows["x_px"],
         rows["y_px"],
         rows["quality"],
+        rows["reason"],
     ]
     flat = chain.from_iterable(zip(*(column.tolist() for column in columns)))
     return (_TRACK_LINE * len(rows) % tuple(flat)).encode()

@@ -43,6 +43,7 @@ SATURATED_SHARE = 0.02  # of pixels at full scale: the row is doubtful
 DOUBT_EXPLAINED = 0.35  # rings explain less: they are not round about this centre
 POOR_SHARE = 0.85  # of what rings explain, by the Z-LUT's model, below: another kind of bead
 DOUBT_SHARE = 0.97  # the same, below: z is given, but in doubt
+DOUBT_NM = 100.0  # z less certain than this may be that of another ring
 ROUND_EXPLAINED = 0.9  # rings explain less: look whether they go all the way round
 SPOT = 4  # rings, half a pixel wide, that a hot pixel fills
 EDGE_PX = 1.5  # without a Z-LUT, centres nearer to the ROI's edge may be those of beads beyond
@@ -113,7 +114,10 @@ def with_zlut(pix, size, x, y, zero, limit, model, row, parts):
     put_errors(totals, system, 5, row)
     if thread() == 0:
         row[Z] = z
-    return x, y, explained, trust, OK if agreement >= DOUBT_SHARE else POOR_MATCH
+    sigma_z = math.sqrt(left * system[VARIANCE + 4]) / system[SOLUTION]
+    if agreement >= DOUBT_SHARE and sigma_z <= DOUBT_NM:
+        return x, y, explained, trust, OK
+    return x, y, explained, trust, POOR_MATCH
 
 
 def track_roi(pix, size, zero, limit, share, model, row, profile, work, scores):
