@@ -42,6 +42,7 @@ from napari_beadscope.tracking.own_model import (
 
 STEPS = 12
 NEAR_PX, NEAR_NM = 0.05, 10.0  # smaller steps: one more, over all rows, is exact enough
+SPARSE_IS_NEAR = 5.0  # times that: the next step over all rows will be small enough
 NEAR_OWN_PX = 0.005  # the same when the model is the ROI's own and moves along
 LARGEST_PX = 1.0  # step
 SPARSE_SIZE = 32  # from this size on first steps read every other row
@@ -269,10 +270,10 @@ def fit_xyz(pix, size, x, y, zero, limit, model, parts):
             plane -= 1
         while plane < planes - 2 and z > real(heights[plane + 1]):
             plane += 1
-        near = abs(dx) < NEAR_PX and abs(dy) < NEAR_PX and abs(dz) < NEAR_NM
-        if near and every == 1:
+        far = max(max(abs(dx), abs(dy)) / NEAR_PX, abs(dz) / NEAR_NM)
+        if far < 1.0 and every == 1:
             return x, y, z, True
-        if near or not inside(x, y, size):
+        if far < SPARSE_IS_NEAR or not inside(x, y, size):
             every = 1
     return x, y, z, False
 

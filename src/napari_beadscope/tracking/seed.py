@@ -24,17 +24,17 @@ from napari_beadscope.tracking.cooperative import (
 
 # mypy: disable-error-code="no-untyped-def"
 
-SUMS = 5  # floats of scratch
+SPARSE_SIZE = 32  # from this size on every other pair of rows is enough: it has all pixels once
 PASSES = 6  # after the first
 SETTLED_PX = 0.5  # a pass that moves the centre by less is the last
 MISS_PX2 = 1.0  # lines that miss the last centre by this (squared) count half
 NEAR_PX2 = 4.0  # of the distance's square, so that pixels at the centre do not count beyond reason
 
 
-def first_lines(pix, size, x, y):
+def first_lines(pix, size, x, y, every):
     """Sums for the point nearest to all gradient lines, weighted by gradient² / distance."""
     xx, xy, yy, x_miss, y_miss = real(0), real(0), real(0), real(0), real(0)
-    for i in range(warp(), size - 1, warps()):
+    for i in range(warp() * every, size - 1, warps() * every):
         down = real(i) + 0.5 - y
         for j in range(lane(), size - 1, lanes()):
             at = np.uint64(i * size + j)
@@ -53,10 +53,10 @@ def first_lines(pix, size, x, y):
     return xx, xy, yy, x_miss, y_miss
 
 
-def near_lines(pix, size, x, y):
+def near_lines(pix, size, x, y, every):
     """The same, where lines that miss `x, y` by more than about 1 px count little."""
     xx, xy, yy, x_miss, y_miss = real(0), real(0), real(0), real(0), real(0)
-    for i in range(warp(), size - 1, warps()):
+    for i in range(warp() * every, size - 1, warps() * every):
         down = real(i) + 0.5 - y
         for j in range(lane(), size - 1, lanes()):
             at = np.uint64(i * size + j)
@@ -89,13 +89,14 @@ def meeting_point(sums, size, x, y):
 
 def seed(pix, size, sums):
     """Return x, y of the rings' centre to a fraction of a pixel."""
+    every = 2 if size >= SPARSE_SIZE else 1
     middle = real(size - 1) * 0.5
     x, y = middle, middle
-    sum_up(first_lines(pix, size, x, y), sums)
+    sum_up(first_lines(pix, size, x, y, every), sums)
     x, y = meeting_point(sums, size, x, y)
     for _ in range(PASSES):
         before_x, before_y = x, y
-        sum_up(near_lines(pix, size, x, y), sums)
+        sum_up(near_lines(pix, size, x, y, every), sums)
         x, y = meeting_point(sums, size, x, y)
         if abs(x - before_x) + abs(y - before_y) < SETTLED_PX:
             break
