@@ -80,7 +80,7 @@ def _radial_spline(profiles: np.ndarray, step: float):  # type: ignore[no-untype
 
     r = np.arange(profiles.shape[1]) * step
     ends = ("clamped", "not-a-knot")
-    if step < 1.0:
+    if step != 1.0:
         return CubicSpline(r, profiles, axis=1, bc_type=ends)
     # The spline is linear in its values: invert the matrix of ring means of unit splines.
     unit = CubicSpline(r, np.eye(len(r)), axis=1, bc_type=ends)
