@@ -49,6 +49,7 @@ def test_columns_and_manifest(offline: tuple[Path, Ran]) -> None:
     assert manifest.method == ran.data["method"] == "precise"
     assert ran.data["tracking"].startswith("cpu, precise (")
     assert any("30 frames/s are assumed" in note for note in manifest.notes)
+    assert any("assume 100 nm per px" in note for note in manifest.notes)
     assert ran.data["rows"] == 401
 
 

@@ -86,3 +86,10 @@ def test_a_list_of_beads_found_is_a_bead_list(tmp_path: Path) -> None:
     assert [bead.roi.size for bead in read_beads(path, 16)] == [16, 16]
     with pytest.raises(StorageError, match="cannot write"):
         write_found(tmp_path / "gone" / "b.csv", [], [], [], [], [])
+
+
+def test_all_beads_that_leave_the_frame_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "beads.csv"
+    path.write_text("bead,y_px,x_px\n" + "".join(f"{n},{n},50\n" for n in range(5)))
+    with pytest.raises(InputError, match=r"ROIs of 5 beads .* bead 2 at y 2, x 50 and 2 more"):
+        read_beads(path, 20, (100, 100))

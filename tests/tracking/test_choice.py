@@ -18,6 +18,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[BackendInfo]:
     has: list[BackendInfo] = []
     monkeypatch.setattr(choice, "candidates", lambda name, method: tuple(has))
     monkeypatch.setattr(choice, "usable_cores", lambda: 8)
+    monkeypatch.setattr(choice, "nvidia_here", lambda: True)
     return has
 
 
@@ -51,3 +52,12 @@ def test_cores_are_shared_and_batches_suit_the_backend(machine: list[BackendInfo
     on_cpu = choose_backend(spare=2, sharers=3, beads=1)
     assert on_gpu.threads == on_cpu.threads == 2
     assert on_gpu.batch_rois > on_cpu.batch_rois
+
+
+def test_no_remedy_is_given_where_there_is_no_gpu(
+    machine: list[BackendInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine[:] = [NO_GPU, CPU]
+    monkeypatch.setattr(choice, "nvidia_here", lambda: False)
+    assert choose_backend().sentence == "cpu, precise (no GPU; 8 cores)"
+    assert choose_backend(beads=5).why == "no GPU; 8 cores"

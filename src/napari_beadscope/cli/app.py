@@ -41,7 +41,12 @@ RoiSize = Annotated[
     int | None, typer.Option(metavar="PX", help="Edge of the ROIs; default: as the beads need.")
 ]
 NmPerPx = Annotated[
-    float | None, typer.Option("--nm-per-px", metavar="F", help="Size of a pixel in the sample.")
+    float | None,
+    typer.Option(
+        "--nm-per-px",
+        metavar="F",
+        help="Size of a pixel in the sample; default: a recording's own, or the settings' (100).",
+    ),
 ]
 BackendName = Annotated[
     str | None,

@@ -49,6 +49,8 @@ def stop(engine_id: str | None, output: Output) -> None:
     from napari_beadscope.script import Scope
 
     running = list_engines()
+    if engine_id is None and not running:
+        raise EngineError("no engine is running", "there is nothing to stop")
     if engine_id is None and len(running) > 1:
         names = ", ".join(one.engine_id for one in running)
         raise EngineError(f"{len(running)} engines are running", f"name one of {names}")

@@ -103,8 +103,6 @@ def record(request: RecordRequest, output: Output) -> None:
             with said_if_slow(output, lambda: scope.tracking.step):
                 _prepare(plan, scope, beads)
         tracking = scope.tracking.sentence if plan.mode.tracks else ""
-        if tracking:
-            output.note(f"tracking with {tracking}")
         stopped = run_recording(
             scope,
             plan.out,
@@ -159,7 +157,9 @@ def run_recording(
     try:
         with interrupts.held():
             scope.start_recording(folder, mode, seconds=seconds, frames=frames, note=note)
-        limits = [f"{frames} frames"] if frames else [f"{seconds:g} s"] if seconds else []
+        limits = [f"{seconds:g} s"] if seconds else []
+        if frames:
+            limits = [f"{frames} frame{'s' * (frames != 1)}"]
         if not limits and scope.status().can_wait:
             limits = ["the end"]
         until = " or ".join([*limits, "Ctrl-C"])

@@ -96,6 +96,9 @@ def track(request: TrackRequest, output: Output) -> None:
             choices.zlut.check_matches(beads[0].roi.size)
         backend = choices.tracker.open()
         manifest = _manifest(footage, choices, beads, backend, settings, request.wanted)
+        for text in _assumed(footage, request.wanted, settings):
+            manifest.notes.append(text)
+            output.note(text)
         with RecordingWriter.create(out, manifest) as writer:
             try:
                 _work(footage, beads, choices, backend, writer, output)
@@ -161,9 +164,20 @@ def _manifest(
     manifest.notes.append(f"tracked offline from {footage.name}")
     if footage.note:
         manifest.notes.append(footage.note)
-    if footage.fps_assumed:
-        manifest.notes.append(f"the source states no rate: {footage.fps:g} frames/s are assumed")
     return manifest
+
+
+def _assumed(footage: Footage, wanted: Wanted, settings: Settings) -> Iterator[str]:
+    """Yield what neither the source nor the user has said."""
+    nm_per_px = settings.tracking.nm_per_px
+    said = (wanted.nm_per_px, footage.nm_per_px)
+    if said == (None, None) and nm_per_px == Settings().tracking.nm_per_px:
+        yield f"x and y in nm assume {nm_per_px:g} nm per px; say otherwise with --nm-per-px"
+    if footage.fps_assumed:
+        yield (
+            f"the source states no rate: {footage.fps:g} frames/s are assumed; "
+            "say otherwise with --fps"
+        )
 
 
 def _work(

@@ -17,6 +17,7 @@ from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.types import MAX_BEAD, Bead, Roi
 from napari_beadscope.storage.manifest import write_atomic
 
+_NAMED = 3  # in a message
 _COLUMNS = ("bead", "y_px", "x_px")
 #: Of a list of beads that were found.
 FOUND_COLUMNS = (*_COLUMNS, "radius_px", "score", "isolated")
@@ -137,17 +138,29 @@ def check_inside(
     Raises
     ------
     InputError
-        Names the first such bead, its position and the frame.
+        Says how many there are, names the first few of them and the frame.
     """
-    for bead in beads:
-        if not bead.roi.inside(shape):
-            y_px, x_px = (given or {}).get(bead.bead, bead.roi.centre_px)
-            raise InputError(
-                f"{where + ': ' if where else ''}the ROI of bead {bead.bead} at y {y_px:g}, "
-                f"x {x_px:g} ({bead.roi.size} px) leaves the frame of "
-                f"{shape[0]} × {shape[1]} px",
-                "move or remove the bead, or choose a smaller ROI",
-            )
+    outside = [bead for bead in beads if not bead.roi.inside(shape)]
+    if not outside:
+        return
+    places = {bead.bead: bead.roi.centre_px for bead in outside} | dict(given or {})
+    named = [
+        f"bead {one.bead} at y {places[one.bead][0]:g}, x {places[one.bead][1]:g}"
+        for one in outside[:_NAMED]
+    ]
+    more = f" and {len(outside) - _NAMED} more" if len(outside) > _NAMED else ""
+    frame = f"the frame of {shape[0]} × {shape[1]} px"
+    size = outside[0].roi.size
+    if len(outside) == 1:
+        what = f"the ROI of {named[0]} ({size} px) leaves {frame}"
+    else:
+        what = f"the ROIs of {len(outside)} beads ({size} px) leave {frame}: "
+        what += "; ".join(named) + more
+    raise InputError(
+        f"{where + ': ' if where else ''}{what}",
+        "choose a smaller ROI, remove them from the list, or make it with "
+        "`beadscope find --isolated-only`",
+    )
 
 
 def write_beads(path: str | Path, beads: Iterable[Bead]) -> None:

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 
 from napari_beadscope.tracking.backend import Backend, candidates, no_backend, open_backend
+from napari_beadscope.tracking.gpu_memory import nvidia_here
 
 #: ROIs that one call of the CPU backend should get per thread, so that splitting pays.
 _ROIS_PER_THREAD = 1024
@@ -100,6 +101,8 @@ def choose_backend(
     threads = max(1, (cores - spare) // max(1, sharers))  # the GPU's are for when it fails
     rois = _ROIS_PER_GPU if on_gpu else _ROIS_PER_THREAD * threads
     skipped = [one.why_not or "few beads for a GPU" for one in tried[: tried.index(chosen)]]
+    if skipped and not nvidia_here():
+        skipped = ["no GPU"]  # nothing the user could do; `list_backends` has the reason in full
     machine = [] if on_gpu else [f"{cores} core{'s' if cores > 1 else ''}"]
     asked = [] if name == "auto" else ["asked for"]
     return Choice(chosen.name, method, threads, rois, "; ".join([*asked, *skipped, *machine]))

@@ -23,7 +23,7 @@ _CENTRED = (Reason.OK, Reason.Z_OUT_OF_RANGE)
 _SAME_PX = 3.0  # farther from where it was found, the tracker went to another bead
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinkedBeads:
     """Positions of freely moving beads, frame after frame; arrays of shape (n,).
 
@@ -58,6 +58,11 @@ class LinkedBeads:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        trusted = int((self.reason == Reason.OK).sum())
+        beads, frames = len(np.unique(self.track)), len(np.unique(self.frame))
+        return f"LinkedBeads: {len(self)} rows, {trusted} trusted, {beads} beads, {frames} frames"
 
 
 def find_and_link(

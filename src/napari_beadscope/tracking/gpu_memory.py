@@ -6,8 +6,10 @@ nothing of tracking.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,6 +47,13 @@ class Device(Protocol):
 
     def wait(self, stream: Any) -> None:
         """Wait until all that was queued is done; raises what went wrong."""
+
+
+def nvidia_here() -> bool:
+    """Return False where there is surely no NVIDIA driver, asking no library."""
+    if not sys.platform.startswith("linux"):
+        return sys.platform == "win32"  # there one cannot tell so cheaply
+    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu"))
 
 
 def why_not() -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from napari_beadscope.core.types import Reason
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TrackResult:
     """Positions, profiles and trust of `n` ROIs, row `i` belonging to ``stack[i]``.
 
@@ -42,6 +44,11 @@ class TrackResult:
     def __len__(self) -> int:
         return len(self.x_px)
 
+    def __repr__(self) -> str:
+        trusted = int(((self.reason == Reason.OK) & np.isfinite(self.x_px)).sum())
+        heights = int(np.isfinite(self.z_nm).sum())
+        return f"TrackResult: {len(self)} ROIs, {trusted} trusted, {heights} with z"
+
     def part(self, rows: slice) -> TrackResult:
         """Return the chosen rows; they share memory with this result."""
         return TrackResult(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -54,6 +61,8 @@ class TrackResult:
         --------
         >>> TrackResult.empty(2, 64).profiles.shape
         (2, 32)
+        >>> TrackResult.empty(2, 64)
+        TrackResult: 2 ROIs, 0 trusted, 0 with z
         """
         return cls(
             x_px=np.full(n, np.nan),

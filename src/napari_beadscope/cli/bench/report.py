@@ -45,7 +45,7 @@ _LATENCY = (
     ("50 beads, median ms", "frame_ms", "{:.2f}"),
     ("best", "frame_ms_best", "{:.2f}"),
     ("95 %", "frame_ms_p95", "{:.2f}"),
-    ("one ROI, median us", "one_roi_us", "{:.0f}"),
+    ("one ROI, median µs", "one_roi_us", "{:.0f}"),
     ("best", "one_roi_us_best", "{:.0f}"),
     ("95 %", "one_roi_us_p95", "{:.0f}"),
 )
@@ -95,8 +95,8 @@ def lines(data: dict[str, Any]) -> list[str]:
                 out.append(f"magtrack was timed on {timed[-1]} ROIs where there are more beads")
             out += ["", f"{title}: errors", *_table(_ERRORS, _by_axis(_once(rows)))]
             out.append(
-                "mpx: thousandths of a pixel; × bound: median of |error| / Cramér-Rao bound, of "
-                "which 1 is the best there can be;"
+                "mpx: thousandths of a pixel; × bound: |error| / Cramér-Rao bound per bead, "
+                "median, divided by 0.674 (a normal distribution's): 1 is the best there can be;"
             )
             out.append(
                 "lost: without a position to trust; wrong: trusted, but off by over 1 px or 500 nm"
