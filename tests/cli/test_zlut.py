@@ -60,6 +60,8 @@ def test_one_bead(sweeps: Path, tmp_path: Path) -> None:
     assert shown["noise_known"]
     assert shown["pixel_noise"] == pytest.approx(1.53, rel=0.1)
     assert shown["usable_low_nm"] < -800
+    assert 0 < shown["zlut_error_nm"] < shown["sigma_z_worst_nm"]
+    assert "own error" in beadscope("zlut", "show", out).out
     assert 0 < shown["sigma_z_best_nm"] <= shown["sigma_z_worst_nm"] < 10
     noisier = beadscope("zlut", "show", out, "--json", "--noise", "15").data
     assert noisier["sigma_z_worst_nm"] > 5 * shown["sigma_z_worst_nm"]
@@ -99,6 +101,32 @@ def test_one_file_per_bead_and_one_for_all(sweeps: Path, tmp_path: Path) -> None
     higher = shared["higher_nm"]
     assert higher["8"] - higher["3"] == pytest.approx(80, abs=8)
     assert ZLut.load(out).planes >= 19
+
+
+@pytest.mark.parametrize("shared", [(), ("--shared",)])
+def test_beads_that_are_not_swept_are_refused(tmp_path: Path, shared: tuple[str, ...]) -> None:
+    """Beads that tremble in z, 100 nm a frame claimed: no height is told from another."""
+    rng = np.random.default_rng(4)
+    middle = np.full(60, 31.6)
+    movie = np.full((60, 100, 200), 100.0)
+    for x in (20, 110):
+        movie[:, 20:84, x : x + 64] = rings(middle, middle, rng.normal(0, 5, 60), 64)
+    noisy = np.clip(np.rint(movie + rng.normal(0, 2, movie.shape)), 0, 255).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "movie.tif", noisy, photometric="minisblack")
+    build = ("zlut", "build", tmp_path / "movie.tif", "--z-nm", "0:5900:100", "--beads", "auto")
+    ran = beadscope(*build, "--roi-size", 64, "--out", tmp_path / "new.txt", *shared, code=2)
+    assert "no Z-LUT can be made of bead 0, nor of 1 of" in ran.err
+    assert "stuck" in ran.err
+    assert ran.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["movie.tif"]
+
+
+def test_beads_left_out_are_named(sweeps: Path, tmp_path: Path) -> None:
+    """With ROIs this large the beads touch each other's or the edge."""
+    build = ("zlut", "build", sweeps / "full.tif", "--z-nm", "-1000:1000:100", "--beads", "auto")
+    ran = beadscope(*build, "--roi-size", 80, "--out", tmp_path / "zlut.txt")
+    assert "left out (ROIs of 80 px)" in ran.err
+    assert " px" in ran.err.split("at y ", 1)[1]
 
 
 def test_nothing_is_overwritten_unasked(sweeps: Path, tmp_path: Path) -> None:
@@ -174,6 +202,7 @@ BAD = {
     ),
     "one height": ("build {}/roi.tif --z-nm {}/same.txt --out {}/new.txt", "1 of 1 heights"),
     "no table": ("show {}/words.txt", "not a table"),
+    "heights as zlut": ("show {}/heights.csv", "line 1 holds 'frame' in place of a number"),
     "negative noise": ("show {}/good.txt --noise -1", "give a number above 0"),
     "no zlut": ("convert {}/none.txt {}/new.txt", "does not exist"),
     "other heights": ("convert {}/good.txt {}/new.txt --z-nm 0:5:1", "6 heights"),

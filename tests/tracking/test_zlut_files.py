@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_beadscope.tracking.zlut_formats import (
     read_radialzlut,
     write_radialzlut,
 )
-from napari_beadscope.tracking.zlut_report import report_sweep, report_zlut
+from napari_beadscope.tracking.zlut_report import check_usable, report_sweep, report_zlut
 from napari_beadscope.tracking.zlut_shared import share
 
 Z = np.arange(-1000.0, 1001.0, 50.0)
@@ -178,11 +179,29 @@ def test_planes_without_change_are_not_usable(tmp_path: Path) -> None:
     assert np.isnan(report.usable_nm).all()
     assert np.isnan(report.usable_sigma_nm).all()
     report.plot(tmp_path / "still.png")
+    with pytest.raises(InputError, match="change too little"):
+        check_usable(report)
     half = lut_of(Z).profiles.copy()
     half[25:] = half[25]
     low, high = report_zlut(ZLut(Z, half, 0.25), noise=2.0).usable_nm
     assert low <= -900
     assert high < 400
+
+
+def test_z_worse_than_the_step_between_planes_is_not_usable() -> None:
+    lut = lut_of(Z)
+    check_usable(report_zlut(lut, noise=2.0))
+    with pytest.raises(InputError, match="50 nm apart, but one frame tells z to"):
+        check_usable(report_zlut(lut, noise=300.0))
+    with pytest.raises(InputError, match="change too little"):
+        check_usable(report_zlut(lut, 2.0, np.full(len(Z), 60.0)))
+
+
+def test_planes_that_are_too_far_apart_are_not_usable() -> None:
+    report = report_zlut(lut_of(Z), 2.0)
+    coarse = replace(report, first=0, last=-1, between_nm=np.full(len(Z), 20.0))
+    with pytest.raises(InputError, match="do not follow from one another"):
+        check_usable(coarse)
 
 
 def test_coarse_planes_are_said_to_be() -> None:

@@ -1,4 +1,4 @@
-"""What `record` and `track` have in common: beads, ROI size, Z-LUT, pixel size, backend, folder.
+"""What commands have in common: beads, ROI size, Z-LUT, pixel size, backend, files, folder.
 
 Owns their checks, so that a mistake is told before anything is started or written, and how beads
 are chosen. Must not know cameras or files of frames.
@@ -172,6 +172,17 @@ def check_positive(name: str, value: float | None) -> None:
     """
     if value is not None and not (math.isfinite(value) and value > 0):
         raise InputError(f"{name} is {value:g}", "give a number above 0")
+
+
+def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
+    """Raise `StorageError` if a file is there or cannot be written; makes nothing."""
+    for path in paths:
+        if path.is_dir():
+            raise StorageError(f"{path} is a folder", "name a file")
+        if os.path.lexists(path) and not overwrite:
+            raise StorageError(f"{path} is there already", "choose another name, or --overwrite")
+        if not path.absolute().parent.is_dir():
+            raise StorageError(f"there is no folder {path.parent}", "make it first")
 
 
 def check_new_folder(folder: Path, settings: Settings) -> Path:

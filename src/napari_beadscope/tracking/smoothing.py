@@ -1,8 +1,9 @@
 """Smoothing of curves sampled at the same places, by natural cubic smoothing splines.
 
 How much is chosen from the data. Must not know what the curves are.
-Method: C. H. Reinsch, Numer. Math. 10 (1967); choice by Mallows' Cp (noise known) or generalised
-cross-validation (noise unknown): P. Craven and G. Wahba, Numer. Math. 31 (1979).
+Method: C. H. Reinsch, Numerische Mathematik 10 (1967); choice by Mallows' Cp (noise known) or
+generalised cross-validation (noise unknown): P. Craven and G. Wahba, Numerische Mathematik 31
+(1979).
 """
 
 from __future__ import annotations

@@ -214,11 +214,20 @@ def _rows(text: str) -> list[list[float]]:
         try:
             row = [float(word) for word in words]
         except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from error
+            wrong = next(word for word in words if not _is_number(word))
+            raise ValueError(f"line {number} holds '{wrong}' in place of a number") from error
         if rows and len(row) != len(rows[0]):
             raise ValueError(f"line {number} has {len(row)} values instead of {len(rows[0])}")
         rows.append(row)
     return rows
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def load_notes(path: str | os.PathLike[str]) -> dict[str, str]:

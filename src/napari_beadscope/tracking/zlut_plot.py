@@ -82,8 +82,8 @@ def _draw_precision(axes: Axes, report: ZLutReport) -> None:
 
     order = np.argsort(report.zlut.z_nm)
     z_um = report.zlut.z_nm[order] / 1000
-    single = "one frame" if report.noise_known else "frames as good as the planes"
-    axes.semilogy(z_um, report.sigma_z_nm[order], color=_BOUND, label=f"{single}, at best")
+    single = "one frame" if report.noise_known else "one frame with the noise of the planes"
+    axes.semilogy(z_um, report.sigma_z_nm[order], color=_BOUND, label=f"{single} (best possible)")
     if np.isfinite(report.error_nm).any():
         axes.semilogy(z_um, report.error_nm[order], color=_OWN, label="error of the Z-LUT itself")
     if np.isfinite(report.between_nm).any():
@@ -100,8 +100,8 @@ def _draw_precision(axes: Axes, report: ZLutReport) -> None:
             linewidth=0,
             label=f"usable: {low_nm / 1000:.2f} to {high_nm / 1000:.2f} µm",
         )
-    axes.set(xlabel="z (µm)", ylabel="standard deviation of z (nm)")
+    axes.set(xlabel="z (µm)", ylabel="error of z (nm)")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="both", alpha=0.25)
-    axes.legend(loc="best", fontsize="small")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, fontsize="small")

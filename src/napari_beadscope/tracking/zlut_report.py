@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_beadscope.core.errors import InputError
 from napari_beadscope.tracking.zlut import ZLut
 from napari_beadscope.tracking.zlut_build import Sweep
 
@@ -23,6 +24,8 @@ _STILL = 1e-9  # of all light, per nm: rounding
 _NEAR = 0.95  # correlation down to which planes are neighbours
 _COARSE = 0.05  # of the step between planes: the error between them is no longer small
 _HALVING = 16.0  # a cubic through planes half as far apart errs that much less
+_SHARE = 0.01  # of the sweep: how precise z must be where the planes are closer than that
+_FEWEST = 3  # planes that make a range
 _SIGMAS = 8.0  # of all pixels together: heights less apart may be mixed up by noise
 
 
@@ -89,10 +92,34 @@ def report_sweep(sweep: Sweep) -> ZLutReport:
     report = report_zlut(sweep.zlut, sweep.noise)
     single = np.hypot(report.sigma_z_nm, sweep.jitter_nm)
     error = single * np.sqrt(sweep.leverage / sweep.frames)
-    return replace(report, error_nm=error, sweep=sweep)
+    return replace(report_zlut(sweep.zlut, sweep.noise, error), sweep=sweep)
 
 
-def report_zlut(zlut: ZLut, noise: np.ndarray | float | None = None) -> ZLutReport:
+def check_usable(report: ZLutReport) -> None:
+    """Raise `InputError` if there is no usable range."""
+    if report.last >= report.first:
+        return
+    step = float(np.abs(np.diff(report.zlut.z_nm)).mean())
+    usual = float(np.median(report.sigma_z_nm))
+    off = report.between_nm[np.isfinite(report.between_nm)]
+    if len(off) and np.median(off) > _COARSE * step:
+        raise InputError(
+            f"its planes, {step:g} nm apart, do not follow from one another (between them z may "
+            f"be {np.median(off):.0f} nm off)",
+            "take smaller steps, and check that the bead is stuck and the heights are right",
+        )
+    why = ""
+    if step < usual < np.inf:
+        why = f" (planes are {step:g} nm apart, but one frame tells z to {usual:.0f} nm only)"
+    raise InputError(
+        f"its rings change too little from height to height{why}",
+        "give a focus sweep over a bead that is stuck, and the height of each of its frames",
+    )
+
+
+def report_zlut(
+    zlut: ZLut, noise: np.ndarray | float | None = None, error_nm: np.ndarray | None = None
+) -> ZLutReport:
     """Return the report of any Z-LUT.
 
     Parameters
@@ -101,6 +128,8 @@ def report_zlut(zlut: ZLut, noise: np.ndarray | float | None = None) -> ZLutRepo
     noise : float or ndarray, shape (p,), optional
         Standard deviation of a pixel in the frames to be tracked, in the profiles' units. Without
         it, that of the planes is estimated: it holds for frames averaged as the planes were.
+    error_nm : ndarray, shape (p,), optional
+        The error that the Z-LUT's own noise puts on z, where it is known.
 
     Examples
     --------
@@ -125,10 +154,12 @@ def report_zlut(zlut: ZLut, noise: np.ndarray | float | None = None) -> ZLutRepo
     np.divide(levels, strength, out=sigma, where=strength > 0)
     between = _between(slopes, strength, misses * np.sqrt(pixels))
     good = np.isfinite(sigma) & (sigma <= _WORST * float(np.median(sigma)))
-    good &= ~(between > _COARSE * float(np.abs(np.diff(zlut.z_nm)).mean()))
+    step = float(np.abs(np.diff(zlut.z_nm)).mean())
+    good &= ~(between > _COARSE * step)
+    own = np.full(len(sigma), np.nan) if error_nm is None else error_nm
+    good &= np.hypot(sigma, np.nan_to_num(own)) <= max(step, _SHARE * float(np.ptp(zlut.z_nm)))
     first, last = _usable(good, _mixed_up(profiles, pixels, levels))
-    unknown = np.full(len(sigma), np.nan)
-    return ZLutReport(zlut, levels, noise is not None, sigma, unknown, between, first, last)
+    return ZLutReport(zlut, levels, noise is not None, sigma, own, between, first, last)
 
 
 def _pixels(zlut: ZLut) -> np.ndarray:
@@ -202,7 +233,7 @@ def _usable(good: np.ndarray, mixed: np.ndarray) -> tuple[int, int]:
         others = np.flatnonzero(mixed[last, first:last])
         if len(others):
             first += int(others[-1]) + 1
-        if last - first > best[1] - best[0]:
+        if last - first > max(best[1] - best[0], _FEWEST - 2):
             best = first, last
     return best
 
@@ -216,6 +247,8 @@ def _mixed_up(profiles: np.ndarray, pixels: np.ndarray, noise: np.ndarray) -> np
     positive = np.clip(alike, 0, 1)  # contrast does not turn over
     apart = contrast[:, np.newaxis] * np.sqrt(1 - positive**2)
     same = (alike > _LIKE) | (apart < _SIGMAS * noise[:, np.newaxis])
+    if alike.min() > _LIKE:  # no sweep of the focus
+        return same
     mixed = np.zeros_like(same)
     planes = len(profiles)
     for plane in range(planes):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_beadscope.cli.choices import refuse_existing
 from napari_beadscope.cli.output import Output, table
 from napari_beadscope.cli.sources import open_footage
-from napari_beadscope.cli.zlut.common import refuse_existing
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.types import MAX_BEAD, Roi
 

@@ -14,23 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_beadscope.cli.choices import refuse_existing
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.sources import Footage, open_footage
-from napari_beadscope.cli.zlut.common import (
-    numbered,
-    read_heights,
-    refuse_existing,
-    report_data,
-    report_lines,
-)
+from napari_beadscope.cli.zlut.common import numbered, read_heights, report_data, report_lines
 from napari_beadscope.core.errors import BeadscopeError, InputError
 from napari_beadscope.core.types import Bead, Roi
 
 if TYPE_CHECKING:
-    from napari_beadscope.tracking.zlut_build import Sweep
+    from napari_beadscope.tracking import FoundBeads
     from napari_beadscope.tracking.zlut_report import ZLutReport
 
 _AUTO = "auto"
+_NAMED = 8  # beads left out, in one message
 _CROP_BYTES = 512 << 20  # of ROIs in memory at a time
 
 
@@ -68,21 +64,24 @@ def build(request: BuildRequest, output: Output) -> None:
         check_ending(request.plot or request.out)
     with open_footage(request.stack) as footage:
         z_nm = _heights_of_frames(heights, is_range, request.frames_per_height, len(footage))
-        beads = _beads(footage, request)
+        beads = _beads(footage, request, output)
         single = len(beads) == 1 or request.shared
         names = [request.out] if single else [numbered(request.out, b.bead) for b in beads]
         plots = _plots(request.plot, beads, single)
         refuse_existing([*names, *(plot for plot in plots if plot)], request.overwrite)
         made, failed = _measure(footage, beads, z_nm, request.smooth, output)
     if not made:
-        raise InputError(f"no bead makes a Z-LUT: {failed[beads[0].bead]}", "")
+        bead = next(iter(failed))
+        also = f", nor of {', '.join(map(str, list(failed)[1:]))}" if len(failed) > 1 else ""
+        what = f"no Z-LUT can be made of bead {bead}{also} of {request.stack}"
+        raise InputError(f"{what}: {failed[bead]}")
     if request.shared:
         results = [_share(made, names[0], plots[0], output)]
     else:
         results = [
-            _write(bead, sweep, name, plot)
+            {"bead": bead.bead, **_save(report, name, plot)}
             for (bead, name, plot) in zip(beads, names, plots, strict=True)
-            if (sweep := made.get(bead.bead)) is not None
+            if (report := made.get(bead.bead)) is not None
         ]
     data: dict[str, Any] = {"zluts": results, "failed": {str(k): v for k, v in failed.items()}}
     output.result(data, _lines(results, failed))
@@ -118,7 +117,7 @@ def _heights_of_frames(
     )
 
 
-def _beads(footage: Footage, request: BuildRequest) -> tuple[Bead, ...]:
+def _beads(footage: Footage, request: BuildRequest, output: Output) -> tuple[Bead, ...]:
     """Return the beads asked for, those of a recording, or the frame as one bead's ROI."""
     from napari_beadscope.tracking.stack import MAX_SIZE_PX, MIN_SIZE_PX
 
@@ -138,12 +137,12 @@ def _beads(footage: Footage, request: BuildRequest) -> tuple[Bead, ...]:
             )
         whole = Bead(0, Roi(0, 0, height))
         return (whole if size is None else Bead(0, Roi.around(*whole.roi.centre_px, size)),)
-    beads = _chosen(footage, request.beads, size)
+    beads = _chosen(footage, request.beads, size, output)
     footage.check_beads(beads)
     return beads
 
 
-def _chosen(footage: Footage, listed: str, size: int | None) -> tuple[Bead, ...]:
+def _chosen(footage: Footage, listed: str, size: int | None, output: Output) -> tuple[Bead, ...]:
     """Return the beads of a list, or those found in the middle of the sweep."""
     from napari_beadscope.storage import read_beads
     from napari_beadscope.tracking import (
@@ -167,7 +166,22 @@ def _chosen(footage: Footage, listed: str, size: int | None) -> tuple[Bead, ...]
             f"no bead stands alone in the middle of {footage.name} (ROIs of {size} px)",
             "give a bead list with --beads FILE.csv, or another --roi-size",
         )
+    _name_dropped(found, beads, size, output)
     return beads
+
+
+def _name_dropped(found: FoundBeads, beads: Sequence[Bead], size: int, output: Output) -> None:
+    """Say which of the beads found are not used, by where they are."""
+    used = {bead.roi for bead in beads}
+    dropped = [
+        f"{'too near the edge' if alone else 'not alone'} at y {y:.0f}, x {x:.0f} px"
+        for y, x, alone in zip(found.y_px, found.x_px, found.isolated, strict=True)
+        if not alone or Roi.around(float(y), float(x), size) not in used
+    ]
+    if dropped:
+        some = "; ".join(dropped[:_NAMED]) + ("; …" if len(dropped) > _NAMED else "")
+        beads_ = "bead" if len(dropped) == 1 else "beads"
+        output.warn(f"{len(dropped)} {beads_} left out (ROIs of {size} px): {some}")
 
 
 def _plots(plot: Path | None, beads: Sequence[Bead], single: bool) -> list[Path | None]:
@@ -178,16 +192,19 @@ def _plots(plot: Path | None, beads: Sequence[Bead], single: bool) -> list[Path 
 
 def _measure(
     footage: Footage, beads: Sequence[Bead], z_nm: np.ndarray, smooth: bool, output: Output
-) -> tuple[dict[int, Sweep], dict[int, str]]:
-    """Return the sweep of each bead that makes a Z-LUT, and why the others do not."""
+) -> tuple[dict[int, ZLutReport], dict[int, str]]:
+    """Return the report of each bead that makes a usable Z-LUT, and why the others do not."""
     from napari_beadscope.tracking.zlut_build import measure_sweep
+    from napari_beadscope.tracking.zlut_report import check_usable, report_sweep
 
-    made: dict[int, Sweep] = {}
+    made: dict[int, ZLutReport] = {}
     failed: dict[int, str] = {}
 
     def work(bead: Bead, crops: np.ndarray) -> None:
         try:
-            made[bead.bead] = measure_sweep(crops, z_nm, smooth=smooth)
+            report = report_sweep(measure_sweep(crops, z_nm, smooth=smooth))
+            check_usable(report)
+            made[bead.bead] = report
         except BeadscopeError as error:
             failed[bead.bead] = str(error)
 
@@ -197,7 +214,11 @@ def _measure(
             with ThreadPoolExecutor() as pool:
                 for _ in pool.map(work, some, crops):
                     progress.advance(task)
-    return {bead.bead: made[bead.bead] for bead in beads if bead.bead in made}, failed
+    order = [bead.bead for bead in beads]
+    return (
+        {bead: made[bead] for bead in order if bead in made},
+        {bead: failed[bead] for bead in order if bead in failed},
+    )
 
 
 def _crops(footage: Footage, beads: Sequence[Bead]) -> Iterator[tuple[Sequence[Bead], np.ndarray]]:
@@ -213,26 +234,23 @@ def _crops(footage: Footage, beads: Sequence[Bead]) -> Iterator[tuple[Sequence[B
         yield some, crops.transpose(1, 0, 2, 3)
 
 
-def _write(bead: Bead, sweep: Sweep, name: Path, plot: Path | None) -> dict[str, Any]:
-    from napari_beadscope.tracking.zlut_report import report_sweep
-
-    report = report_sweep(sweep)
-    return {"bead": bead.bead, **_save(report, name, plot)}
-
-
-def _share(made: dict[int, Sweep], name: Path, plot: Path | None, output: Output) -> dict[str, Any]:
+def _share(
+    made: dict[int, ZLutReport], name: Path, plot: Path | None, output: Output
+) -> dict[str, Any]:
     """Write one Z-LUT for all beads that are alike."""
-    from napari_beadscope.tracking.zlut_report import report_zlut
+    from napari_beadscope.tracking.zlut_report import check_usable, report_zlut
     from napari_beadscope.tracking.zlut_shared import share
 
-    shared = share([sweep.zlut for sweep in made.values()])
+    shared = share([report.zlut for report in made.values()])
     numbers = np.array(list(made))
     strangers = numbers[~shared.used].tolist()
     if strangers:
         listed = ", ".join(map(str, strangers))
         output.warn(f"not like the others, left out: bead {listed}")
-    noise = float(np.median(np.concatenate([sweep.noise for sweep in made.values()])))
-    result = _save(report_zlut(shared.zlut, noise), name, plot)
+    noise = float(np.median(np.concatenate([report.noise for report in made.values()])))
+    report = report_zlut(shared.zlut, noise)
+    check_usable(report)
+    result = _save(report, name, plot)
     return {
         "beads": numbers[shared.used].tolist(),
         "left_out_beads": strangers,
@@ -243,7 +261,10 @@ def _share(made: dict[int, Sweep], name: Path, plot: Path | None, output: Output
 
 def _save(report: ZLutReport, name: Path, plot: Path | None) -> dict[str, Any]:
     noise = float(np.median(report.noise))
-    report.zlut.save(name, {"pixel_noise": f"{noise:.4g}"})
+    notes = {"pixel_noise": f"{noise:.4g}"}
+    if np.isfinite(report.error_nm).all():
+        notes["own_error_nm"] = " ".join(f"{error:.3g}" for error in report.error_nm)
+    report.zlut.save(name, notes)
     data = {"file": str(name), **report_data(report)}
     if plot is not None:
         report.plot(plot)

@@ -1,17 +1,15 @@
-"""What the Z-LUT commands have in common: heights, files that must not be there, the report."""
+"""What the Z-LUT commands have in common: heights, names, the report."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_beadscope.cli.output import table
-from napari_beadscope.core.errors import InputError, StorageError
+from napari_beadscope.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_beadscope.tracking.zlut_report import ZLutReport
@@ -83,17 +81,6 @@ def _file(path: Path) -> np.ndarray:
     return np.array(heights)
 
 
-def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Raise `StorageError` if a file is there or cannot be written; makes nothing."""
-    for path in paths:
-        if path.is_dir():
-            raise StorageError(f"{path} is a folder", "name a file")
-        if os.path.lexists(path) and not overwrite:
-            raise StorageError(f"{path} is there already", "choose another name, or --overwrite")
-        if not path.absolute().parent.is_dir():
-            raise StorageError(f"there is no folder {path.parent}", "make it first")
-
-
 def numbered(path: Path, bead: int) -> Path:
     """Return the name of one bead's file.
 
@@ -138,7 +125,7 @@ def report_data(report: ZLutReport) -> dict[str, Any]:
 
 def report_lines(data: dict[str, Any]) -> list[str]:
     """Return the same for people."""
-    single = "in one frame" if data["noise_known"] else "in a frame as good as the planes"
+    single = "in one frame" if data["noise_known"] else "in one frame with the noise of the planes"
     usable = "none: z is nowhere unique and precise"
     if math.isfinite(data["usable_low_nm"]):
         usable = f"{data['usable_low_nm']:g} to {data['usable_high_nm']:g} nm"
@@ -159,21 +146,34 @@ def report_lines(data: dict[str, Any]) -> list[str]:
         rows.append(
             (
                 "precision",
-                f"{data['sigma_z_best_nm']:.2g} to {data['sigma_z_worst_nm']:.2g} nm {single} "
-                f"(noise of a pixel {data['pixel_noise']:.2g})",
+                f"{_short(data['sigma_z_best_nm'])} to {_short(data['sigma_z_worst_nm'])} nm "
+                f"{single} (noise of a pixel {_short(data['pixel_noise'])})",
             )
         )
     if math.isfinite(data["zlut_error_nm"]):
-        rows.append(("own error", f"up to {data['zlut_error_nm']:.2g} nm, from the sweep's noise"))
+        own = _short(data["zlut_error_nm"])
+        rows.append(("own error", f"up to {own} nm, from the sweep's noise"))
     if math.isfinite(data["between_planes_nm"]):
-        rows.append(("between planes", f"up to about {data['between_planes_nm']:.2g} nm off"))
+        rows.append(("between planes", f"up to about {_short(data['between_planes_nm'])} nm off"))
     if "beads" in data:
         rows.append(("beads", ", ".join(map(str, data["beads"]))))
     if data.get("jitter_nm"):
-        rows.append(("trembling", f"{data['jitter_nm']:.2g} nm, taken into account"))
+        rows.append(("trembling", f"{_short(data['jitter_nm'])} nm, taken into account"))
     if "frames" in data:
         rows.append(("frames", _frames(data)))
     return table(rows)
+
+
+def _short(value: float) -> str:
+    """Return two digits as people write them.
+
+    Examples
+    --------
+    >>> _short(512.0), _short(1.44), _short(0.0113)
+    ('510', '1.4', '0.011')
+    """
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
 
 
 def _frames(data: dict[str, Any]) -> str:
