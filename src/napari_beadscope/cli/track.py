@@ -96,9 +96,8 @@ def track(request: TrackRequest, output: Output) -> None:
             choices.zlut.check_matches(beads[0].roi.size)
         backend = choices.tracker.open()
         manifest = _manifest(footage, choices, beads, backend, settings, request.wanted)
-        for text in _assumed(footage, request.wanted, settings):
-            manifest.notes.append(text)
-            output.note(text)
+        assumed = tuple(_assumed(footage, request.wanted, settings))
+        manifest.notes.extend(assumed)
         with RecordingWriter.create(out, manifest) as writer:
             try:
                 _work(footage, beads, choices, backend, writer, output)
@@ -107,6 +106,9 @@ def track(request: TrackRequest, output: Output) -> None:
             except (Interrupted, DeviceError) as error:
                 stopped = error
                 _note_rest(writer, footage, error)
+    if not isinstance(stopped, BeadscopeError):
+        for text in assumed:
+            output.note(text)
     _tell(out, stopped, time.perf_counter() - began, choices.tracker.sentence, output)
 
 
