@@ -195,7 +195,7 @@ BAD = {
     "a folder": ("build {}/roi.tif --z-nm 0:2000:100 --out {}", "is a folder"),
     "bead outside": (
         "build {}/full.tif --z-nm 0:2000:100 --beads {}/beads.csv --roi-size 128 --out {}/new.txt",
-        "leaves the frame",
+        "the frame of 120",
     ),
     "picture of a kind": (
         "build {}/roi.tif --z-nm 0:2000:100 --out {}/new.txt --plot {}/p.doc", "end its name",
