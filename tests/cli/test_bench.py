@@ -74,7 +74,7 @@ def test_people_get_tables(tmp_path: Path) -> None:
         (("--seconds", "0"), "--seconds is 0"),
         (("--accuracy-beads", "-3"), "--accuracy-beads is -3"),
         (("--lut-frames", "0"), "--lut-frames is 0"),
-        (("--out", "/nowhere/rows.csv"), "cannot write /nowhere/rows.csv"),
+        (("--out", "/nowhere/rows.csv"), "there is no folder /nowhere"),
     ],
 )
 def test_bad_requests_are_refused_at_once(arguments: tuple[str, ...], says: str) -> None:

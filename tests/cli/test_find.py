@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -188,3 +189,33 @@ def test_refusals(
     assert part in words
     assert words.count("\n") == 1
     assert sorted(Path().iterdir()) == before
+
+
+def test_what_is_read_is_never_written_over(image: Path, tmp_path: Path) -> None:
+    before = image.read_bytes()
+    assert find(image, "--out", image, "--overwrite") == 2
+    assert find(image, "--out", tmp_path / "b.csv", "--picture", image, "--overwrite") == 2
+    assert image.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [image]
+
+
+def test_two_outputs_have_two_names(image: Path, tmp_path: Path) -> None:
+    assert find(image, "--out", tmp_path / "a.png", "--picture", tmp_path / "a.png") == 2
+    assert list(tmp_path.iterdir()) == [image]
+
+
+def test_devices_and_pipes_are_left_alone(image: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert find(image, "--out", pipe, "--overwrite") == 2
+    assert pipe.is_fifo()
+
+
+def test_files_of_others_beside_the_list_stay(image: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "f.png.part"
+    mine.write_text("mine")
+    assert find(image, "--out", tmp_path / "b.csv", "--picture", tmp_path / "f.png") == 0
+    assert mine.read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "field.png", "f.png.part", "b.csv", "f.png",
+    }  # fmt: skip

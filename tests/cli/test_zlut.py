@@ -137,7 +137,7 @@ def test_nothing_is_overwritten_unasked(sweeps: Path, tmp_path: Path) -> None:
     assert out.read_text() == "mine"
     beadscope(*build, "--overwrite")
     before = out.read_bytes()
-    assert "is there already" in beadscope("zlut", "convert", out, out, code=2).err
+    assert "is what is read" in beadscope("zlut", "convert", out, out, code=2).err
     picture = tmp_path / "zlut.png"
     picture.write_text("mine")
     show = ("zlut", "show", out, "--plot", picture)

@@ -10,6 +10,7 @@ import pytest
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.testing.backends import ring_zlut, rings
 from napari_beadscope.tracking import ZLut, build_zlut, open_backend, track_stack
+from napari_beadscope.tracking.zlut_model import model_for
 
 
 def _table(planes: int = 9, bins: int = 16) -> ZLut:
@@ -139,7 +140,7 @@ def test_shapes_must_belong_together(z_nm: np.ndarray, profiles: np.ndarray) -> 
 
 
 def test_arrays_cannot_be_changed_from_outside() -> None:
-    z_nm, profiles = np.arange(3.0), np.ones((3, 8))
+    z_nm, profiles = np.arange(3.0), np.arange(24.0).reshape(3, 8)
     lut = ZLut(z_nm, profiles)
     z_nm[:] = 0
     assert lut.z_nm.tolist() == [0, 1, 2]
@@ -192,3 +193,21 @@ def test_a_height_without_bead_is_left_out(caplog: pytest.LogCaptureFixture) -> 
     lut = build_zlut(stack, z, "cpu")
     assert lut.planes == len(z) - 1
     assert "-300 nm" in caplog.text
+
+
+def test_planes_without_rings_are_refused() -> None:
+    profiles = np.random.default_rng(0).normal(size=(9, 16))
+    profiles[4] = 100.0
+    with pytest.raises(InputError, match="no rings at 1 heights, such as 200 nm"):
+        ZLut(np.arange(9) * 50.0, profiles)
+
+
+def test_bins_two_px_apart_are_points_not_rings() -> None:
+    r = np.arange(17) * 2.0
+    fine = np.cos(np.arange(129) * 0.25 / 4 + np.arange(9)[:, np.newaxis] * 0.2)
+    coarse = np.cos(r / 4 + np.arange(9)[:, np.newaxis] * 0.2)
+    (lines, _, _), _ = model_for(ZLut(np.arange(9) * 50.0, coarse, 2.0), 64)
+    (wanted, _, _), _ = model_for(ZLut(np.arange(9) * 50.0, fine, 0.25), 64)
+    middle = lines[:, 0, 16:200] / lines[:, 0, 16:200].std()
+    expected = wanted[:, 0, 16:200] / wanted[:, 0, 16:200].std()
+    assert np.corrcoef(middle.ravel(), expected.ravel())[0, 1] > 0.9999

@@ -174,15 +174,34 @@ def check_positive(name: str, value: float | None) -> None:
         raise InputError(f"{name} is {value:g}", "give a number above 0")
 
 
-def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Raise `StorageError` if a file is there or cannot be written; makes nothing."""
-    for path in paths:
+def refuse_existing(
+    paths: Iterable[Path], overwrite: bool, inputs: Iterable[Path | None] = ()
+) -> None:
+    """Raise `StorageError` if a file is there or cannot be written; makes nothing.
+
+    `inputs`, and what is no plain file, are never written over.
+    """
+    names = list(paths)
+    for path in names:
+        if names.count(path) > 1:
+            raise StorageError(f"{path} is to hold two things", "give two names")
+        if any(one is not None and one.exists() and _same(path, one) for one in inputs):
+            raise StorageError(f"{path} is what is read", "choose another name")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise StorageError(f"{path} is no plain file", "choose another name")
         if path.is_dir():
             raise StorageError(f"{path} is a folder", "name a file")
         if os.path.lexists(path) and not overwrite:
             raise StorageError(f"{path} is there already", "choose another name, or --overwrite")
         if not path.absolute().parent.is_dir():
             raise StorageError(f"there is no folder {path.parent}", "make it first")
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Whether two names are one file, or one is in the folder that the other is."""
+    return (path.exists() and path.samefile(other)) or (
+        other.is_dir() and path.absolute().parent.samefile(other) and path.exists()
+    )
 
 
 def check_new_folder(folder: Path, settings: Settings) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.whole_file import whole_file
 
 #: Planes that finding z between planes needs.
 MIN_PLANES = 7
@@ -154,17 +155,15 @@ class ZLut:
         are `notes`, which `load_notes` reads back.
         """
         path = Path(path)
-        part = path.with_name(path.name + ".part")
         try:
             comments: dict[str, object] = (
                 {} if self.radial_step_px == 1.0 else {"radial_step_px": self.radial_step_px}
             )
             comments.update(notes or {})
             header = "\n".join(f"{name}: {value}" for name, value in comments.items())
-            np.savetxt(part, self.table(), fmt="%.17g", header=header)
-            os.replace(part, path)
+            with whole_file(path) as part:
+                np.savetxt(part, self.table(), fmt="%.17g", header=header)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise InputError(f"cannot write the Z-LUT to {path}", str(error)) from error
 
     def table(self) -> np.ndarray:
@@ -275,3 +274,9 @@ def _check(z_nm: np.ndarray, profiles: np.ndarray, step_px: float) -> None:
         )
     if not np.isfinite(profiles[:, 1:]).all():
         raise InputError("the Z-LUT holds values that are not finite", "make it anew")
+    flat = np.flatnonzero(np.ptp(profiles[:, 1:], axis=1) == 0)
+    if profiles.shape[1] > 2 and len(flat):
+        raise InputError(
+            f"the Z-LUT has no rings at {len(flat)} heights, such as {z_nm[flat[0]]:g} nm",
+            "take these planes out, or sweep anew",
+        )

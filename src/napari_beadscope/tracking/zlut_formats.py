@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.whole_file import whole_file
 from napari_beadscope.tracking.zlut import ZLut
 
 ENDING = ".radialzlut"
@@ -141,11 +142,9 @@ def write_radialzlut(
         spread = values.std(axis=1, keepdims=True)
         planes.append(values / np.where(spread > 0, spread, 1.0))
     path = Path(path)
-    part = path.with_name(path.name + ".part")
     header = np.array([len(zluts), first.planes, steps], dtype="<i4")
     try:
-        part.write_bytes(header.tobytes() + np.array(planes, dtype="<f4").tobytes())
-        os.replace(part, path)
+        with whole_file(path) as part:
+            part.write_bytes(header.tobytes() + np.array(planes, dtype="<f4").tobytes())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"cannot write the Z-LUT to {path}", str(error)) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,8 @@ def draw(report: ZLutReport, path: Path) -> None:
     _draw_planes(planes, report)
     _draw_precision(precision, report)
     try:
-        figure.savefig(path)
+        with whole_file(path) as part:
+            figure.savefig(part)
     except OSError as error:
         raise InputError(f"cannot draw {path}", str(error.strerror or error)) from error
 

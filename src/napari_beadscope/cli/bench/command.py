@@ -59,6 +59,9 @@ def track(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="The rows of the table as CSV.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the CSV file if it is there.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, for machines.")
     ] = False,
@@ -86,5 +89,6 @@ def track(
         seconds,
         seed,
         out,
+        overwrite,
     )
     bench_track(request, Output(as_json))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_beadscope.core.errors import StorageError
+from napari_beadscope.core.whole_file import whole_file
 
 _Rows = Sequence[dict[str, Any]]
 _WIDTH = 150
@@ -184,19 +184,11 @@ def write_csv(path: Path, rows: _Rows) -> None:
         It cannot be written.
     """
     path = path.expanduser()
-    part = path.with_name(path.name + ".part")
     try:
-        if not rows:  # to tell early that it would fail
-            part.touch()
-            part.unlink()
-            if path.is_dir():
-                raise IsADirectoryError(None, "Is a directory", str(path))
-            return
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+        with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else [])
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(part, path)
     except OSError as error:
         raise StorageError(
             f"cannot write {path} ({error.strerror})", "choose another --out"

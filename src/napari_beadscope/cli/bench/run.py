@@ -18,6 +18,7 @@ from napari_beadscope.cli.bench.contestants import Contestant, contestants
 from napari_beadscope.cli.bench.extras import capture, latency, small_rois, stage_of, threads
 from napari_beadscope.cli.bench.report import lines, write_csv
 from napari_beadscope.cli.bench.scenes import Exposure, open_optics
+from napari_beadscope.cli.choices import refuse_existing
 from napari_beadscope.cli.output import Output
 from napari_beadscope.core.errors import InputError
 
@@ -43,6 +44,7 @@ class BenchRequest:
     seconds: float | None = None
     seed: int = 0
     out: Path | None = None
+    overwrite: bool = False
 
 
 def bench_track(request: BenchRequest, output: Output) -> None:
@@ -61,7 +63,7 @@ def bench_track(request: BenchRequest, output: Output) -> None:
     opened = contestants(_words(request.backends), _words(request.methods))
     open_optics(request.scene)
     if request.out is not None:
-        write_csv(request.out, [])
+        refuse_existing([request.out.expanduser()], request.overwrite)
     began = time.perf_counter()
     data: dict[str, Any] = {"machine": _machine(), "settings": _settings(request, plan)}
     with output.progress() as progress:

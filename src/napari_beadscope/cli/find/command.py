@@ -55,7 +55,7 @@ def find(request: FindRequest, output: Output) -> None:
     if request.picture is not None:
         check_ending(request.picture)
     files = [path for path in (request.out, request.picture) if path is not None]
-    refuse_existing(files, request.overwrite)
+    refuse_existing(files, request.overwrite, [request.image])
     image, frame = _frame(request.image, request.frame)
     least = MIN_SCORE if request.min_score is None else request.min_score
     every = find_beads(image, size_px=request.roi_size_px, min_score=least)

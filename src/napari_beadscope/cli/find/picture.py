@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_beadscope.core.errors import InputError, StorageError
+from napari_beadscope.core.whole_file import whole_file
 
 if TYPE_CHECKING:
     from napari_beadscope.tracking import FoundBeads
@@ -92,7 +93,8 @@ def draw(path: Path, image: np.ndarray, found: FoundBeads, size_px: int) -> None
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
     try:
-        figure.savefig(path)
+        with whole_file(path) as part:
+            figure.savefig(part)
     except OSError as error:
         raise StorageError(
             f"cannot draw {path} ({error.strerror or error})", "check the folder and free space"

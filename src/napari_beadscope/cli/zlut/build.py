@@ -46,6 +46,11 @@ class BuildRequest:
     overwrite: bool = False
 
 
+def _inputs(request: BuildRequest) -> list[Path]:
+    """Return the files that are read."""
+    return [request.stack, Path(request.z_nm), Path(request.beads or "auto")]
+
+
 def build(request: BuildRequest, output: Output) -> None:
     """Build as asked, and say how good it is.
 
@@ -59,6 +64,10 @@ def build(request: BuildRequest, output: Output) -> None:
 
     heights, is_range = read_heights(request.z_nm)
     request = replace(request, out=request.out.expanduser())
+    if request.out.suffix.lower() == ".radialzlut":
+        raise InputError(
+            f"{request.out.name} would be no file of QTrk", "build a .txt and run zlut convert"
+        )
     if request.plot is not None:
         request = replace(request, plot=request.plot.expanduser())
         check_ending(request.plot or request.out)
@@ -68,7 +77,9 @@ def build(request: BuildRequest, output: Output) -> None:
         single = len(beads) == 1 or request.shared
         names = [request.out] if single else [numbered(request.out, b.bead) for b in beads]
         plots = _plots(request.plot, beads, single)
-        refuse_existing([*names, *(plot for plot in plots if plot)], request.overwrite)
+        refuse_existing(
+            [*names, *(plot for plot in plots if plot)], request.overwrite, _inputs(request)
+        )
         made, failed = _measure(footage, beads, z_nm, request.smooth, output)
     if not made:
         bead = next(iter(failed))
@@ -136,6 +147,10 @@ def _beads(footage: Footage, request: BuildRequest, output: Output) -> tuple[Bea
                 "say where the beads are with --beads FILE.csv, or --beads auto",
             )
         whole = Bead(0, Roi(0, 0, height))
+        if size is not None and size > height:
+            raise InputError(
+                f"ROIs of {size} px do not fit in frames of {height} px", "use smaller ROIs"
+            )
         return (whole if size is None else Bead(0, Roi.around(*whole.roi.centre_px, size)),)
     beads = _chosen(footage, request.beads, size, output)
     footage.check_beads(beads)

@@ -52,7 +52,7 @@ def convert(request: ConvertRequest, output: Output) -> None:
     if request.magtrack:
         zluts = {bead: _coarse(zlut, request.roi_size_px) for bead, zlut in zluts.items()}
     names = {bead: out if len(zluts) == 1 or to_qtrk else numbered(out, bead) for bead in zluts}
-    refuse_existing(set(names.values()), request.overwrite)
+    refuse_existing(set(names.values()), request.overwrite, [source])
     if to_qtrk:
         step = request.radial_step_px or RADIAL_STEP_PX
         write_radialzlut(out, list(zluts.values()), step, request.first_radius_px)
@@ -153,7 +153,7 @@ def show(
     if plot is not None:
         plot = plot.expanduser()
         check_ending(plot)
-        refuse_existing([plot], overwrite)
+        refuse_existing([plot], overwrite, [source])
     report = report_zlut(zlut, noise, _own_error(notes.get("own_error_nm", ""), zlut.planes))
     data = {"file": str(source), **report_data(report)}
     lines = report_lines(data)
