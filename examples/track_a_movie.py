@@ -21,10 +21,10 @@ movie = np.stack([microscope.render(number) for number in range(100)])
 folder = Path(tempfile.mkdtemp(prefix="beadscope-example-"))  # a fresh one for every run
 tifffile.imwrite(folder / "movie.tif", movie, photometric="minisblack")
 
-# In a terminal: beadscope track movie.tif --out tracked --nm-per-px 100
+# In a terminal: beadscope track movie.tif --out tracked --nm-per-px 100 --fps 100
 subprocess.run(
     [sys.executable, "-m", "napari_beadscope", "track", folder / "movie.tif",
-     "--out", folder / "tracked", "--nm-per-px", "100"],
+     "--out", folder / "tracked", "--nm-per-px", "100", "--fps", "100"],
     check=True,
 )  # fmt: skip
 
