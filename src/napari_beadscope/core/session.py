@@ -156,6 +156,7 @@ def _said(turn: Turn, name: str, report: object) -> None:
             _tracks(turn, {**turn.state.trackings, name: report})
         case StreamEnded(seq) if turn.state.streaming:
             turn.set(streaming=False)
+            turn.tell("camera", RunCamera(False))  # a start may still be on its way to it
             turn.publish(LiveChanged(False, "the source has no more frames"))
             session_recording.finish(turn, seq)
 
