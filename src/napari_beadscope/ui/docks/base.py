@@ -58,12 +58,11 @@ class Dock(QWidget):
         self.wake()
 
     def build(self) -> None:
-        """Make the widgets."""
-        raise NotImplementedError
+        """Make the widgets, into `body`; by default there are none."""
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot; every slot is called once on waking."""
-        raise NotImplementedError
+        return ()
 
     @property
     def awake(self) -> bool:
