@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -182,6 +183,28 @@ def test_bad_recordings_are_refused(scope: Scope, tmp_path: Path, beads: tuple[B
         scope.record(tmp_path / "file" / "r", "full", frames=1)
     assert not scope.status().recording
     assert scope.record(tmp_path / "r2", "full", frames=2).is_dir()
+
+
+def test_the_status_after_a_reply_is_never_from_before_it(
+    options: dict, tmp_path: Path, beads: tuple[Bead, ...]
+) -> None:
+    rarely = {"engine.status_hz": 0.1}
+    with Scope("simulated", options=options, settings=rarely) as scope:
+        scope.set_beads(beads)
+        scope.start_live()
+        assert scope.status().streaming
+        assert scope.record(tmp_path / "r", "full", frames=1).is_dir()
+        for _ in range(5):
+            with pytest.raises(StorageError, match="record"):
+                scope.start_recording(tmp_path / "r", "full")
+            assert not scope.status().recording
+            folder = scope.start_recording(tmp_path / "other", "track")
+            assert scope.status().recording == str(folder)
+            scope.stop_recording()
+            assert not scope.status().recording
+            shutil.rmtree(folder)
+        scope.stop_live()
+        assert not scope.status().streaming
 
 
 def test_stopping_the_engine_ends_a_recording(

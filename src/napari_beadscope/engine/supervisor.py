@@ -185,7 +185,8 @@ class Supervisor:
                 self._callers.tell(name, msgspec.structs.replace(order, header=header))
             case Tell(name, order):
                 self._callers.tell(name, order)
-            case Answer(client, reply):
+            case Answer(client, reply):  # after it, nobody is to read a status from before it
+                self._callers.publish(StatusChanged(self._board.status(self._state)))
                 self._callers.answer(client, reply)
             case Publish(event):
                 _LOG.info("%s", event)
