@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from napari_beadscope import __version__
-from napari_beadscope.core.messages import command_names
+from napari_beadscope.core.commands import command_names
 from napari_beadscope.core.types import METHODS
 
 from .conftest import COMMAND, beadscope

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from napari_beadscope.core import session
-from napari_beadscope.core.messages import Reply, Request, SetBeads, StartLive, Stream
+from napari_beadscope.core.commands import SetBeads, StartLive
+from napari_beadscope.core.messages import Reply, Request, Stream
 from napari_beadscope.core.orders import Armed, Began, Done, Finished, Ready
 from napari_beadscope.core.session_state import (
     Answer,

@@ -7,15 +7,13 @@ import msgspec
 import pytest
 
 from napari_beadscope.core import messages, orders
+from napari_beadscope.core.commands import Command, SetBeads, StartLive, command_names
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
-    Command,
     Event,
     Reply,
     Request,
-    SetBeads,
     ToFrontEnd,
-    command_names,
 )
 from napari_beadscope.core.types import Bead, Calibration, FrameFormat, Roi, TrackerTask
 
@@ -28,7 +26,7 @@ VALUES = {
     "tuple[Bead, ...]": TASK.beads, "float | str": "on", "dict[str, Any]": {"k": 1},
     "dict[str, str]": {"focus": "um"}, "tuple[str, ...]": ("a", "b"),
     "Shared": messages.Shared(("t",), 9, "h", "m"), "tuple[WorkerStatus, ...]": (),
-    "Command": messages.StartLive(), "str | None": "text", "Tracking": messages.Tracking("cpu"),
+    "Command": StartLive(), "str | None": "text", "Tracking": messages.Tracking("cpu"),
 }  # fmt: skip
 
 

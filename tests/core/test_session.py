@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from napari_beadscope.core.messages import (
+from napari_beadscope.core.commands import (
     AddMotor,
-    BeadsChanged,
     GetCamera,
-    LiveChanged,
     MoveMotor,
-    Progress,
     SetCamera,
     Shutdown,
     StartLive,
     StartRecording,
+)
+from napari_beadscope.core.messages import (
+    BeadsChanged,
+    LiveChanged,
+    Progress,
     Stopping,
     Stream,
     StreamChanged,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_beadscope.core.messages import (
+from napari_beadscope.core.commands import (
     AddMotor,
-    BeadsChanged,
-    CalibrationChanged,
     GetCamera,
     GetStatus,
     MoveMotor,
@@ -19,6 +17,10 @@ from napari_beadscope.core.messages import (
     StartRecording,
     StopLive,
     StopRecording,
+)
+from napari_beadscope.core.messages import (
+    BeadsChanged,
+    CalibrationChanged,
     Tracking,
     TrackingChanged,
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from napari_beadscope.core.messages import (
-    AcquisitionChanged,
+from napari_beadscope.core.commands import (
     Shutdown,
     StartRecording,
     StopLive,
     StopRecording,
-    Tracking,
 )
+from napari_beadscope.core.messages import AcquisitionChanged, Tracking
 from napari_beadscope.core.orders import (
     Abort,
     Arm,

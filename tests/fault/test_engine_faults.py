@@ -23,15 +23,10 @@ import psutil
 import pytest
 import tifffile
 
-from napari_beadscope.core.errors import BeadscopeError, StorageError
-from napari_beadscope.core.messages import (
-    AcquisitionChanged,
-    FramesDropped,
+from napari_beadscope.core.commands import (
     GetCamera,
     GetStatus,
-    Hello,
     MoveMotor,
-    Request,
     SetBackend,
     SetBeads,
     SetCalibration,
@@ -40,6 +35,13 @@ from napari_beadscope.core.messages import (
     StartRecording,
     StopLive,
     StopRecording,
+)
+from napari_beadscope.core.errors import BeadscopeError, StorageError
+from napari_beadscope.core.messages import (
+    AcquisitionChanged,
+    FramesDropped,
+    Hello,
+    Request,
     WorkerLost,
 )
 from napari_beadscope.core.types import Bead, Calibration, Roi

@@ -14,14 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from napari_beadscope.core import session
-from napari_beadscope.core.messages import (
-    AcquisitionChanged,
+from napari_beadscope.core.commands import (
     AddMotor,
     GetCamera,
     GetStatus,
-    LiveChanged,
     MoveMotor,
-    Request,
     SetBackend,
     SetBeads,
     SetCalibration,
@@ -30,8 +27,13 @@ from napari_beadscope.core.messages import (
     StartLive,
     StartRecording,
     StopLive,
-    Stopping,
     StopRecording,
+)
+from napari_beadscope.core.messages import (
+    AcquisitionChanged,
+    LiveChanged,
+    Request,
+    Stopping,
     Stream,
 )
 from napari_beadscope.core.orders import (

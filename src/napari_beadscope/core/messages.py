@@ -10,18 +10,10 @@ What the supervisor and its workers say to each other is in `core.orders`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Union, get_args
+from typing import Any, Union
 
-import msgspec
-
+from napari_beadscope.core.commands import Command, Message, Text
 from napari_beadscope.core.types import Bead, Calibration, FrameFormat
-
-Text = Annotated[str, msgspec.Meta(max_length=100_000)]
-
-
-class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Root of all messages; the class name is the tag on the wire."""
-
 
 # --- shared-memory descriptions -------------------------------------------------------------
 
@@ -74,102 +66,7 @@ class Tracking(Message, frozen=True):
         return f"{text} ({self.why})" if self.why else text
 
 
-# --- commands -------------------------------------------------------------------------------
-
-
-class StartLive(Message, frozen=True):
-    """Let the camera stream."""
-
-
-class StopLive(Message, frozen=True):
-    """Let the camera pause; refused while recording."""
-
-
-class SetBeads(Message, frozen=True):
-    """Replace the beads that are tracked; each ROI must lie inside the frame."""
-
-    beads: tuple[Bead, ...]
-
-
-class SetCalibration(Message, frozen=True):
-    """Replace pixel size and Z-LUT."""
-
-    calibration: Calibration
-
-
-class SetBackend(Message, frozen=True):
-    """Choose the tracking backend by name and the method; None leaves it as it is."""
-
-    backend: str | None = None
-    method: str | None = None
-
-
-class SetCamera(Message, frozen=True):
-    """Set one property of the camera; refused while recording."""
-
-    name: str
-    value: float | str
-
-
-class GetCamera(Message, frozen=True):
-    """Ask for the camera's properties; the reply's value is a list of dicts."""
-
-
-class StartRecording(Message, frozen=True):
-    """Begin a recording in `folder`, which must not exist yet or be empty.
-
-    ``frames`` and ``seconds`` limit it (0: no limit). A camera that isn't streaming is started.
-    """
-
-    folder: str
-    mode: str
-    frames: int = 0
-    seconds: float = 0.0
-    note: str = ""
-
-
-class StopRecording(Message, frozen=True):
-    """End the recording; the reply comes when every file is closed."""
-
-
-class AddMotor(Message, frozen=True):
-    """Start a motor's process under a name of its own."""
-
-    name: str
-    motor: str
-    options: dict[str, Any] = {}
-
-
-class MoveMotor(Message, frozen=True):
-    """Send a motor to a position, in its own unit; does not wait for arrival."""
-
-    name: str
-    target: float
-
-
-class GetStatus(Message, frozen=True):
-    """Ask for the status now; the reply's value is a `Status` as a dict."""
-
-
-class Shutdown(Message, frozen=True):
-    """End the engine: producers first, then drain, then terminate."""
-
-
-Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
-    StartLive,
-    StopLive,
-    SetBeads,
-    SetCalibration,
-    SetBackend,
-    SetCamera,
-    GetCamera,
-    StartRecording,
-    StopRecording,
-    AddMotor,
-    MoveMotor,
-    GetStatus,
-    Shutdown,
-]
+# --- requests ---------------------------------------------------------------------------------
 
 
 class Request(Message, frozen=True):
@@ -377,8 +274,3 @@ class Hello(Message, frozen=True):
 
 
 ToFrontEnd = Union[Welcome, Reply, Event]  # noqa: UP007
-
-
-def command_names() -> tuple[str, ...]:
-    """Return the names of all commands: what the CLI prints and scripts are checked against."""
-    return tuple(command.__name__ for command in get_args(Command))

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Union
 
-from napari_beadscope.core.messages import Log, Message, Progress, Stream, Text, Tracking
+from napari_beadscope.core.commands import Message, Text
+from napari_beadscope.core.messages import (
+    Log,
+    Progress,
+    Stream,
+    Tracking,
+)
 from napari_beadscope.core.types import FrameFormat, TrackerTask
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
+from napari_beadscope.core.commands import StartRecording
 from napari_beadscope.core.errors import DeviceError, EngineError, InputError, StateError
-from napari_beadscope.core.messages import StartRecording
 from napari_beadscope.core.session_state import State, WorkerState
 from napari_beadscope.core.types import MAX_BEAD, METHODS, AcquisitionMode, Bead, Calibration
 

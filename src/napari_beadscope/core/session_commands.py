@@ -9,6 +9,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from napari_beadscope.core import session_recording
+from napari_beadscope.core.commands import (
+    AddMotor,
+    GetCamera,
+    GetStatus,
+    MoveMotor,
+    SetBackend,
+    SetBeads,
+    SetCalibration,
+    SetCamera,
+    Shutdown,
+    StartLive,
+    StartRecording,
+    StopLive,
+    StopRecording,
+)
 from napari_beadscope.core.errors import (
     BeadscopeError,
     DeviceError,
@@ -18,25 +33,12 @@ from napari_beadscope.core.errors import (
     named_error,
 )
 from napari_beadscope.core.messages import (
-    AddMotor,
     BeadsChanged,
     CalibrationChanged,
     Event,
-    GetCamera,
-    GetStatus,
     LiveChanged,
-    MoveMotor,
     Request,
-    SetBackend,
-    SetBeads,
-    SetCalibration,
-    SetCamera,
-    Shutdown,
-    StartLive,
-    StartRecording,
-    StopLive,
     Stopping,
-    StopRecording,
 )
 from napari_beadscope.core.orders import (
     Done,

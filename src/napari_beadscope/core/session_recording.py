@@ -8,6 +8,7 @@ Knows nothing of other commands, nor of how workers are restarted.
 
 from __future__ import annotations
 
+from napari_beadscope.core.commands import StartRecording
 from napari_beadscope.core.errors import (
     BeadscopeError,
     DeviceError,
@@ -16,7 +17,7 @@ from napari_beadscope.core.errors import (
     StorageError,
     TrackingError,
 )
-from napari_beadscope.core.messages import AcquisitionChanged, LiveChanged, StartRecording
+from napari_beadscope.core.messages import AcquisitionChanged, LiveChanged
 from napari_beadscope.core.orders import (
     Abort,
     Arm,

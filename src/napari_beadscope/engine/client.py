@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
+from napari_beadscope.core.commands import Command
 from napari_beadscope.core.errors import EngineError, InputError, named_error
 from napari_beadscope.core.messages import (
-    Command,
     Event,
     Hello,
     Reply,

@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 
 from napari_beadscope.core import session
+from napari_beadscope.core.commands import GetStatus
 from napari_beadscope.core.errors import RingError
 from napari_beadscope.core.messages import (
-    GetStatus,
     Log,
     Reply,
     Request,

@@ -12,11 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_beadscope.core.errors import EngineError, InputError, StateError, StorageError
-from napari_beadscope.core.messages import (
-    AcquisitionChanged,
+from napari_beadscope.core.commands import (
     AddMotor,
-    Event,
     GetCamera,
     MoveMotor,
     SetBackend,
@@ -25,9 +22,14 @@ from napari_beadscope.core.messages import (
     SetCamera,
     StartLive,
     StartRecording,
-    Status,
     StopLive,
     StopRecording,
+)
+from napari_beadscope.core.errors import EngineError, InputError, StateError, StorageError
+from napari_beadscope.core.messages import (
+    AcquisitionChanged,
+    Event,
+    Status,
     Tracking,
 )
 from napari_beadscope.core.settings import Settings

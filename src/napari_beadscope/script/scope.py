@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from napari_beadscope.core.commands import AddMotor, Shutdown
 from napari_beadscope.core.errors import EngineError, StateError
 from napari_beadscope.core.lifetime import Closing
-from napari_beadscope.core.messages import AddMotor, Shutdown
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.engine import (
     EngineClient,
