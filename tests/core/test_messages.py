@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from napari_beadscope.core import messages, orders
+from napari_beadscope.core import commands, messages, orders
 from napari_beadscope.core.commands import Command, SetBeads, StartLive, command_names
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
@@ -93,7 +93,7 @@ def test_the_registry_lists_every_command_once_with_a_sentence():
     assert len(command_names()) == len(set(command_names())) == len(get_args(Command))
     assert {"StartRecording", "SetBeads", "Shutdown"} <= set(command_names())
     for name in command_names():
-        assert re.match(r"[A-Z].+[.:]", getattr(messages, name).__doc__)
+        assert re.match(r"[A-Z].+[.:]", getattr(commands, name).__doc__)
 
 
 def test_messages_say_who_they_are():

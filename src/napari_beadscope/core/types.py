@@ -161,6 +161,19 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a person says about a bead; a reference bead is stuck, and shows the drift.
+
+    ``good`` is None as long as nobody has judged the bead.
+    """
+
+    label: str = ""
+    good: bool | None = None
+    note: str = ""
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerTask:
     """A frozen snapshot of what to track and record; nothing in it changes while it runs.
 

@@ -24,14 +24,18 @@ from napari_beadscope.engine import (
     list_engines,
     remove_leftovers,
 )
-from napari_beadscope.script.attached import STOP_TIMEOUT_S, AttachedScope
 from napari_beadscope.script.configure import as_settings, engine_config
+from napari_beadscope.script.experiment import Experiment
+from napari_beadscope.script.instruments import Instruments
+from napari_beadscope.script.link import STOP_TIMEOUT_S
+from napari_beadscope.script.looking import Looking
+from napari_beadscope.script.recording import Recorder
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S = 120.0
 
 
-class Scope(AttachedScope, Closing):
+class Scope(Looking, Experiment, Instruments, Recorder, Closing):
     """A microscope: start it, look at it, find beads, record, stop it.
 
     Parameters

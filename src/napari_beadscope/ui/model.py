@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_beadscope.core.types import AcquisitionMode, Bead, Calibration, FrameFormat
+from napari_beadscope.core.types import AcquisitionMode, Annotation, Bead, Calibration, FrameFormat
 
 #: ROI side in px of a bead added by click before any bead was found.
 DEFAULT_ROI_PX = 64
@@ -75,6 +75,8 @@ class SessionModel:
     answer_age_s: float = 0.0
     beads: tuple[Bead, ...] = ()
     selected: frozenset[int] = frozenset()
+    annotations: dict[int, Annotation] = field(default_factory=dict)  # replaced, never changed
+    locked: frozenset[int] = frozenset()  # beads that the XY-lock moves
     roi_size_px: int = 0  # 0: what suits the beads that are found
     calibration: Calibration = Calibration()
     method: str = ""  # of tracking; '' leaves it to the settings

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from psygnal import Signal
+
 from napari_beadscope.core import messages as events
 from napari_beadscope.core.errors import BeadscopeError, StateError
 from napari_beadscope.core.types import Bead
@@ -39,7 +41,14 @@ class Session:
         Runs one job, see `JobLane`.
     report : callable
         Shows a `Message` to the user at once.
+
+    Attributes
+    ----------
+    heard : Signal
+        Every event of the engine, on the GUI thread.
     """
+
+    heard = Signal(object)
 
     def __init__(
         self, scopes: ScopeSource, launch: Launch, report: Callable[[Message], None]
@@ -320,6 +329,7 @@ class Session:
         message = message_of_event(event)
         if message is not None:
             self.say(message)
+        self.heard.emit(event)
         match event:
             case events.BeadsChanged(beads=beads):
                 self._took_beads(tuple(beads))

@@ -1,0 +1,103 @@
+"""Beads, calibration, tracking and camera of the engine that is attached.
+
+Must not know Qt or napari.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_beadscope.core.commands import (
+    GetCamera,
+    SetBackend,
+    SetBeads,
+    SetCalibration,
+    SetCamera,
+)
+from napari_beadscope.core.errors import InputError, StateError
+from napari_beadscope.core.messages import Tracking
+from napari_beadscope.core.types import Bead, Calibration
+from napari_beadscope.script.configure import absolute, number
+from napari_beadscope.script.link import PREPARE_S, Link
+
+
+class Experiment(Link):
+    """What an experiment is set up with."""
+
+    @property
+    def beads(self) -> tuple[Bead, ...]:
+        """The beads that are tracked."""
+        return self._view.beads
+
+    def set_beads(self, beads: tuple[Bead, ...] | list[Bead]) -> None:
+        """Replace the beads that are tracked; returns when that is true for every tracker."""
+        self._ask(SetBeads(tuple(beads)), timeout_s=PREPARE_S)
+
+    def find_beads(
+        self, max_beads: int | None = None, size_px: int | None = None
+    ) -> tuple[Bead, ...]:
+        """Find beads in the newest frame, track them, and return them.
+
+        Raises
+        ------
+        StateError
+            There is no frame yet.
+        InputError
+            No bead was found.
+        """
+        from napari_beadscope.tracking import beads_from_found, find_beads, suggest_roi_size
+
+        self._attached()
+        frame = self._view.latest_frame()
+        if frame is None:
+            raise StateError("there is no frame to find beads in", "start the live view")
+        found = find_beads(frame.image, size_px=size_px)
+        if not len(found.x_px):
+            raise InputError(
+                f"no beads were found in frame {frame.frame} of {self.camera_id}",
+                "focus, raise the contrast, or add beads by hand",
+            )
+        size = size_px or suggest_roi_size(found)
+        beads = beads_from_found(found, frame.image.shape, size)[:max_beads]
+        self.set_beads(beads)
+        return beads
+
+    @property
+    def calibration(self) -> Calibration:
+        """Pixel size and Z-LUT in use."""
+        return self._view.calibration
+
+    def set_calibration(
+        self, nm_per_px: float | None = None, zlut: str | Path | None = None
+    ) -> None:
+        """Change the pixel size, the Z-LUT (a file; '' for none), or both."""
+        old = self.calibration
+        path = old.zlut if zlut is None else absolute(zlut)
+        new = Calibration(
+            old.nm_per_px if nm_per_px is None else number("nm_per_px", nm_per_px), path
+        )
+        self._ask(SetCalibration(new), timeout_s=PREPARE_S)
+
+    @property
+    def tracking(self) -> Tracking:
+        """Which backend tracks with which method and why, and what is still being prepared."""
+        self._attached()
+        return self._view.status().tracking
+
+    def set_backend(self, name: str | None = None, method: str | None = None) -> None:
+        """Choose the tracking backend (see ``beadscope info``) and the method; None: as it is."""
+        self._ask(SetBackend(name, method), timeout_s=PREPARE_S)
+
+    def set_method(self, method: str) -> None:
+        """Choose the tracking method: "precise" or "magtrack-compatible"."""
+        self.set_backend(None, method)
+
+    def camera_properties(self) -> list[dict[str, Any]]:
+        """Return the camera's properties: name, unit, kind, minimum, maximum, choices, value."""
+        return list(self._ask(GetCamera()))
+
+    def set_camera(self, **values: float | str) -> None:
+        """Set properties of the camera, such as ``exposure_ms=5``."""
+        for name, value in values.items():
+            self._ask(SetCamera(name, value))

@@ -1,0 +1,52 @@
+"""What every part of a `Scope` needs: the engine's client, and how to ask it.
+
+Owns the attachment; must not know what is asked. Must not know Qt or napari.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from napari_beadscope.core.errors import EngineError, StateError
+from napari_beadscope.core.messages import Event
+from napari_beadscope.core.settings import Settings
+from napari_beadscope.engine import EngineClient
+from napari_beadscope.script.view import EngineView
+
+STOP_TIMEOUT_S = 150.0
+#: Trackers may have to compile before they answer.
+PREPARE_S = 330.0
+
+
+class Link:
+    """An attachment to one engine; each call raises `StateError` without one."""
+
+    def __init__(self, camera: str, settings: Settings) -> None:
+        self.camera_id = camera
+        self.settings = settings
+        self._client: EngineClient | None = None
+        self._stopped = False
+        self._view = EngineView()
+
+    def on_event(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with every event, on a thread of its own; return what ends that."""
+        return self._view.subscribe(callback)
+
+    def wait_for(self, condition: Callable[[Any], bool], timeout_s: float = 10.0) -> None:
+        """Wait until ``condition(scope)`` holds; raise `EngineError` after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while not condition(self):
+            if time.monotonic() > deadline:
+                raise EngineError(f"what was waited for did not come within {timeout_s:g} s")
+            time.sleep(0.005)
+
+    def _attached(self) -> EngineClient:
+        if self._client is None:
+            why = "was stopped" if self._stopped else "is not started"
+            raise StateError(f"the Scope {why}", "make a new one" if self._stopped else "start it")
+        return self._client
+
+    def _ask(self, command: Any, timeout_s: float = 30.0) -> Any:
+        return self._attached().ask(command, timeout_s)
