@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -13,6 +14,9 @@ import pytest
 from napari_beadscope.testing import leaks
 
 REPO = Path(__file__).parents[1]
+# Where both bindings are installed, pytest-qt is to take the one that napari takes.
+os.environ.setdefault("QT_API", "pyqt6" if importlib.util.find_spec("PyQt6") else "pyside6")
+os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 _FOLDERS = pytest.StashKey[list[Path]]()
 
 

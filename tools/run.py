@@ -33,6 +33,9 @@ GUI_PACKAGES = [
 SCREEN_PACKAGES = ["xvfb", "xauth"]
 SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1400x900x24"]
 
+#: What runs with the second binding, too.
+QT_TESTS = ["tests/ui", "src/napari_beadscope/ui"]
+
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
@@ -71,20 +74,30 @@ def demo(extra: list[str]) -> int:
 
 
 def test(extra: list[str]) -> int:
-    """Linters, types, layers, spelling, manifest, then pytest on a screen of its own."""
+    """Linters, types, layers, spelling, manifest, then pytest on a screen of its own.
+
+    Everything runs with PyQt6, and what has to do with Qt once more with PySide6.
+    """
     if sys.platform == "linux":
         system_packages(
             [*SCREEN_PACKAGES, *GUI_PACKAGES],
             "a bare Linux server lacks a virtual screen and the libraries that Qt needs",
         )
-    install("all,test")
+    install("all,pyside6,test")
     os.chdir(REPO)
     for check in CHECKS:
         say(" ".join(check))
         subprocess.run([BIN / check[0], *check[1:]], check=True)
-    say("pytest")
     screen = SCREEN if shutil.which(SCREEN[0]) else []
-    return hand_over([*screen, BIN / "python", "-m", "pytest", *extra])
+    pytest = [*screen, BIN / "python", "-m", "pytest"]
+    say("pytest (PyQt6)")
+    os.environ["QT_API"] = "pyqt6"
+    with_pyqt = hand_over([*pytest, *extra])
+    if extra:
+        return with_pyqt
+    say("pytest (PySide6)")
+    os.environ["QT_API"] = "pyside6"
+    return hand_over([*pytest, *QT_TESTS]) or with_pyqt
 
 
 def system_packages(names: list[str], why: str) -> None:
