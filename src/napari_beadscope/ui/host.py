@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.core.types import Bead
 from napari_beadscope.ui.jobs import Launch
+from napari_beadscope.ui.layers import rescale
 from napari_beadscope.ui.live_view import LiveView
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.overlays import Overlays
@@ -68,6 +69,8 @@ class SessionHost(QObject):
         events.beads.connect(self._show_beads)
         events.roi_size_px.connect(self._show_beads)
         events.selected.connect(self.overlays.select)
+        events.calibration.connect(self._rescale)
+        self.viewer.layers.events.inserted.connect(self._rescale)
         QApplication.instance().aboutToQuit.connect(self.close)
 
     def close(self) -> None:
@@ -85,8 +88,10 @@ class SessionHost(QObject):
             events.beads,
             events.roi_size_px,
             events.selected,
+            events.calibration,
         ):
             signal.disconnect()
+        self.viewer.layers.events.inserted.disconnect(self._rescale)
         for window in self._windows:
             window.removeEventFilter(self)
         self._windows.clear()
@@ -157,6 +162,9 @@ class SessionHost(QObject):
             self._timer.start()
         elif phase is not Phase.STARTING:
             self._timer.stop()
+
+    def _rescale(self, _: Any = None) -> None:
+        rescale(self.viewer, self.session.model.calibration)
 
     def _show_beads(self, _: Any = None) -> None:
         model = self.session.model

@@ -1,6 +1,7 @@
-"""How the plugin finds its own layers again, whatever the user calls them.
+"""The plugin's own layers: how it finds them again, and how they are drawn in micrometres.
 
-Owns the mark in ``layer.metadata``. Must not know Qt.
+Owns the mark in ``layer.metadata`` and the scale of the layers that carry it. Their data stay
+in pixels of the present frame. Must not know Qt.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_beadscope.core.types import Calibration
+
 _KEY = "napari-beadscope"
+UNIT = "um"
 
 
 def mark(role: str) -> dict[str, Any]:
-    """Return the metadata of a layer with this role.
+    """Return the metadata of a layer with this role, which follows the live calibration.
 
     Examples
     --------
@@ -30,3 +34,78 @@ def find_layer(viewer: ViewerModel, role: str) -> Any:
         if layer.metadata.get(_KEY) == role:
             return layer
     return None
+
+
+def scale_um(calibration: Calibration, ndim: int = 2) -> tuple[float, ...]:
+    """Return the ``scale`` of a layer whose data are pixels: um in y and x, 1 before.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Tells the size of a pixel.
+    ndim : int
+        Of the layer; axes before y and x, such as t, keep a step of 1.
+
+    Examples
+    --------
+    >>> from napari_beadscope.core.types import Calibration
+    >>> scale_um(Calibration(nm_per_px=100.0)), scale_um(Calibration(nm_per_px=50.0), ndim=3)
+    ((0.1, 0.1), (1.0, 0.05, 0.05))
+    """
+    side = calibration.nm_per_px / 1000.0
+    return (*(1.0,) * (ndim - 2), side, side)
+
+
+def units_um(ndim: int = 2) -> tuple[str, ...]:
+    """Return the ``units`` that go with `scale_um`: napari's default before y and x.
+
+    Examples
+    --------
+    >>> units_um(3)
+    ('pixel', 'um', 'um')
+    """
+    return (*("pixel",) * (ndim - 2), UNIT, UNIT)
+
+
+def rescale(viewer: ViewerModel, calibration: Calibration) -> None:
+    """Draw all marked layers in um, with the image where it was on the screen.
+
+    The scale bar is switched on with the first of them; later it is the user's.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+        Other layers in it are left alone.
+    calibration : Calibration
+        The present one.
+    """
+    side = scale_um(calibration)[0]
+    factor, fresh = 1.0, False
+    for layer in list(viewer.layers):
+        if _KEY not in layer.metadata:
+            continue
+        if tuple(layer.scale[-2:]) != (side, side):
+            if layer.metadata[_KEY] == "live":
+                factor = side / float(layer.scale[-1])
+            layer.scale = scale_um(calibration, layer.ndim)
+        units = units_um(layer.ndim)
+        if not all(str(now) in (unit, "micrometer") for now, unit in zip(layer.units, units)):
+            layer.units = units
+            fresh = fresh or layer.metadata[_KEY] == "live"
+    camera = _scene(viewer).camera
+    if factor != 1.0:  # what was in view is as large as before
+        camera.center = tuple(float(place) * factor for place in camera.center)
+        camera.zoom = camera.zoom / factor
+    if fresh:
+        _canvas(viewer).scale_bar.visible = True
+
+
+def _scene(viewer: Any) -> Any:
+    """Return what has the camera; napari moved it in 0.9."""
+    return getattr(viewer, "scene", viewer)
+
+
+def _canvas(viewer: Any) -> Any:
+    """Return what has the scale bar; napari moved it in 0.9."""
+    canvas = getattr(viewer, "canvas", None)
+    return viewer if canvas is None else canvas.overlays
