@@ -14,6 +14,8 @@ from napari_beadscope.ring import (
     FrameReader,
     FrameRingSpec,
     FrameWriter,
+    HistorySpec,
+    HistoryTable,
     LatestTable,
     SegmentOwner,
     TableSpec,
@@ -108,6 +110,16 @@ def write_table(name: str) -> None:
         while True:
             number += 1
             table.write(0, **{field: number for field, _ in FIELDS})
+
+
+def write_history(name: str) -> None:
+    """Add samples 1, 2, 3 … to row 0, time and value alike, for ever."""
+    with HistoryTable.attach(HistorySpec(name, 2, 64), writable=True) as table:
+        number = int(table.read(0)["time_ns"].max(initial=0))
+        say("ready")
+        while True:
+            number += 1
+            table.append(0, number, float(number))
 
 
 def own(session: str, count: int = 1, fork: bool = False) -> None:

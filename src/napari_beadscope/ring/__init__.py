@@ -1,4 +1,4 @@
-"""Shared memory between the processes: frame ring, track ring, latest-value tables.
+"""Shared memory between the processes: frame ring, track ring, latest values, recent values.
 
 One writer per segment, no locks: a process killed at any instant leaves the others running.
 """
@@ -6,14 +6,18 @@ One writer per segment, no locks: a process killed at any instant leaves the oth
 from __future__ import annotations
 
 from napari_beadscope.ring.frames import FrameReader, FrameRingSpec, FrameWriter
+from napari_beadscope.ring.history import SAMPLE, HistorySpec, HistoryTable
 from napari_beadscope.ring.latest import LatestTable, TableSpec
 from napari_beadscope.ring.segment import SegmentOwner, segment_names, sweep
 from napari_beadscope.ring.tracks import TrackReader, TrackRingSpec, TrackWriter
 
 __all__ = [
+    "SAMPLE",
     "FrameReader",
     "FrameRingSpec",
     "FrameWriter",
+    "HistorySpec",
+    "HistoryTable",
     "LatestTable",
     "SegmentOwner",
     "TableSpec",
