@@ -1,12 +1,10 @@
-"""Trails, jobs, fields and the estimates, without napari."""
+"""Trails, fields and the estimates, without napari."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.types import TRACK_ROW, AcquisitionMode, FrameFormat
-from napari_beadscope.ui.jobs import Job, JobLane, Outcome, attempt, launch_inline
 from napari_beadscope.ui.presenters.options import option_fields
 from napari_beadscope.ui.presenters.record import bytes_per_second
 from napari_beadscope.ui.trails import Trails
@@ -53,46 +51,6 @@ def test_trails_forget_removed_beads() -> None:
     trails.keep({1})
     assert trails.newest().bead.tolist() == [1]
     assert set(trails.vertices()[:, 0]) == {1.0}
-
-
-def test_jobs_run_in_order_and_a_failed_one_does_not_stop_the_next() -> None:
-    waiting: list[tuple[object, object]] = []
-    seen: list[object] = []
-    busy: list[str] = []
-    lane = JobLane(lambda label, work, deliver: waiting.append((work, deliver)), busy.append)
-
-    def fail() -> None:
-        raise InputError("no", "yes")
-
-    lane.submit(Job("one", fail, seen.append, lambda outcome: seen.append(str(outcome.error))))
-    lane.submit(Job("two", lambda: 2, seen.append, lambda outcome: None))
-    assert len(waiting) == 1
-    for _ in range(2):
-        work, deliver = waiting.pop(0)
-        deliver(work())  # type: ignore[operator]
-    assert seen == ["no: yes", 2]
-    assert busy == ["one", "two", ""]
-    assert not lane.busy
-
-
-def test_a_closed_lane_ignores_what_comes_back() -> None:
-    waiting: list[object] = []
-    seen: list[object] = []
-    lane = JobLane(lambda label, work, deliver: waiting.append(deliver), lambda label: None)
-    lane.submit(Job("one", lambda: 1, seen.append, lambda outcome: None))
-    lane.close()
-    waiting[0](Outcome(value=1))  # type: ignore[operator]
-    lane.submit(Job("two", lambda: 2, seen.append, lambda outcome: None))
-    assert seen == []
-
-
-def test_an_unexpected_error_keeps_its_traceback() -> None:
-    outcome = attempt(lambda: [][1])
-    assert isinstance(outcome.error, IndexError)
-    assert "IndexError" in outcome.traceback
-    done: list[Outcome] = []
-    launch_inline("x", lambda: attempt(lambda: 1), done.append)
-    assert done[0].value == 1
 
 
 def test_option_fields_carry_the_ranges_of_the_device() -> None:

@@ -18,6 +18,7 @@ from napari_beadscope.core.errors import (
     StateError,
 )
 from napari_beadscope.core.types import AcquisitionMode, Bead, Roi
+from napari_beadscope.ui.jobs import launch_inline
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.presenters.beads import BeadsPresenter
 from napari_beadscope.ui.presenters.camera import CameraPresenter
@@ -348,12 +349,9 @@ def test_a_session_closed_while_the_engine_starts_lets_go_of_it(
     scopes: Any, said: list[Message]
 ) -> None:
     waiting: list[Any] = []
-    session = Session(
-        scopes, lambda label, work, deliver: waiting.append((work, deliver)), said.append
-    )
+    session = Session(scopes, waiting.append, said.append)
     session.start_live()
     session.close()
-    work, deliver = waiting.pop()
-    deliver(work())
+    launch_inline(waiting.pop())
     assert scopes.last.calls == ["start", "detach"]
     assert session.scope is None

@@ -48,6 +48,16 @@ class ScreenRate:
     update_ms: float = 0.0  # GUI-thread time of one update, mean of the last second
 
 
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A long job that runs, and how far it is."""
+
+    label: str
+    fraction: float | None = None  # None: not known
+    text: str = ""
+    cancelling: bool = False
+
+
 @dataclass
 class SessionModel:
     """All values of one session; ``events`` has one signal per field.
@@ -66,6 +76,7 @@ class SessionModel:
 
     phase: Phase = Phase.NONE
     busy: str = ""  # what is being done, '' when nothing is
+    job: JobState | None = None  # the long job that runs
     live: bool = False
     camera_id: str = "simulated"
     options: dict[str, Any] = field(default_factory=dict)

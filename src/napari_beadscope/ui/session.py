@@ -18,6 +18,7 @@ from napari_beadscope.core import messages as events
 from napari_beadscope.core.errors import BeadscopeError, StateError
 from napari_beadscope.core.types import Bead
 from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
+from napari_beadscope.ui.long_jobs import LongJobs
 from napari_beadscope.ui.messages import message_of_error, message_of_event
 from napari_beadscope.ui.model import Message, Phase, SessionModel
 from napari_beadscope.ui.ports import ScopePort, ScopeSource
@@ -46,6 +47,8 @@ class Session:
     ----------
     heard : Signal
         Every event of the engine, on the GUI thread.
+    jobs : LongJobs
+        Long work that can be followed and cancelled.
     """
 
     heard = Signal(object)
@@ -57,6 +60,7 @@ class Session:
         self._scopes = scopes
         self._report = report
         self._lane = JobLane(launch, self._set_busy)
+        self.jobs = LongJobs(self.model, launch, lambda: self._scope, self.fail, self.say)
         self._scope: ScopePort | None = None
         self._started_with: tuple[str, dict[str, Any]] | None = None
         self._watch: EngineWatch | None = None
@@ -129,6 +133,7 @@ class Session:
             return
         self._closed = True
         self._lane.close()
+        self.jobs.close()
         self.model.live = False
         self._let_go()
 
