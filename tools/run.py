@@ -31,7 +31,7 @@ GUI_PACKAGES = [
     "libxkbcommon-x11-0",
 ]  # fmt: skip
 SCREEN_PACKAGES = ["xvfb", "xauth"]
-SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1400x900x24"]
+SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24"]
 
 #: What runs with the second binding, too.
 QT_TESTS = ["tests/ui", "src/napari_beadscope/ui"]
