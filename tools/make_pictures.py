@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_beadscope.ui.host import SessionHost, host_of
 
 LAPTOP_PX = (1366, 768)
-DOCKS = ("Camera", "Beads", "Record", "Status")
+DOCKS = ("Camera", "Beads", "Acquisition", "Status")
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
@@ -75,15 +75,15 @@ def go_live(host: SessionHost, docks: dict[str, QWidget]) -> None:
 def record(host: SessionHost, docks: dict[str, QWidget], root: Path, folder: Path) -> None:
     """Record a little, take the pictures of that, and open what was saved."""
     model, viewer = host.session.model, host.viewer
-    docks["Record"].presenter.set_root(str(root))
-    docks["Record"].presenter.set_name("pull")
-    docks["Record"].button.click()
+    docks["Acquisition"].presenter.set_root(str(root))
+    docks["Acquisition"].presenter.set_name("pull")
+    docks["Acquisition"].button.click()
     wait(lambda: model.recorded_s >= 4)
     docks["Beads"].table.selectRow(1)
     settle(0.3)
     shoot(viewer, folder / "workspace-dark.png")
     shoot_docks(docks, folder)
-    docks["Record"].button.click()
+    docks["Acquisition"].button.click()
     wait(lambda: model.last_recording)
     viewer.theme = "light"
     settle(2)
@@ -93,7 +93,7 @@ def record(host: SessionHost, docks: dict[str, QWidget], root: Path, folder: Pat
     wait(lambda: not model.live and not model.busy)
     for layer in viewer.layers:
         layer.visible = False
-    docks["Record"].open.click()
+    docks["Acquisition"].open.click()
     viewer.dims.set_point(0, 100)
     viewer.reset_view()
     settle(1)

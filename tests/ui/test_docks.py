@@ -17,7 +17,7 @@ from napari_beadscope.ui.host import SessionHost
 from napari_beadscope.ui.workspace import open_workspace
 
 PLUGIN = "napari-beadscope"
-NAMES = ("Camera", "Beads", "Record", "Status")
+NAMES = ("Camera", "Beads", "Acquisition", "Status")
 
 
 def open_dock(host: SessionHost, name: str) -> Any:
@@ -106,7 +106,7 @@ def test_camera_offers_a_running_engine(make_napari_viewer: Any, scopes: Any, qt
     assert "simulated" in camera.offer_text.text()
     qtbot.mouseClick(camera.attach, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: host.session.model.live)
-    record = open_dock(host, "Record")
+    record = open_dock(host, "Acquisition")
     assert "Stop" in record.button.text()
     assert not camera.offer.isVisible()
     host.close()
@@ -202,7 +202,7 @@ def test_beads_method(live: SessionHost, qtbot: Any, scopes: Any) -> None:
 
 
 def test_record_by_mouse(live: SessionHost, qtbot: Any, scopes: Any, tmp_path: Path) -> None:
-    record = open_dock(live, "Record")
+    record = open_dock(live, "Acquisition")
     record.root.changed.emit(str(tmp_path))
     record.name.setText("pull")
     record.name.editingFinished.emit()
@@ -221,7 +221,7 @@ def test_record_by_mouse(live: SessionHost, qtbot: Any, scopes: Any, tmp_path: P
 
 
 def test_record_says_what_is_missing(host: SessionHost) -> None:
-    record = open_dock(host, "Record")
+    record = open_dock(host, "Acquisition")
     assert record.progress.text() == "No beads yet: this mode needs some"
     host.session.model.mode = AcquisitionMode.FULL
     assert record.progress.text() == "Not recording"
@@ -269,7 +269,7 @@ def test_closing_the_viewer_lets_go_of_the_engine(
     live: SessionHost, qtbot: Any, scopes: Any
 ) -> None:
     live.session.model.root = Path("/tmp")
-    open_dock(live, "Record").button.click()
+    open_dock(live, "Acquisition").button.click()
     qtbot.waitUntil(lambda: live.session.model.recording is not None)
     live.viewer.close()
     assert live.closed

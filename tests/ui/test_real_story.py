@@ -37,7 +37,7 @@ def new_viewer(make_napari_viewer: Callable[..., Any]) -> Any:
         viewer = make_napari_viewer(show=True)
         hosts.append(host_of(viewer))
         open_workspace(viewer)
-        names = ("Camera", "Beads", "Record", "Status")
+        names = ("Camera", "Beads", "Acquisition", "Status")
         window = viewer.window
         return hosts[-1], {
             name: window.add_plugin_dock_widget("napari-beadscope", name)[1] for name in names
@@ -66,9 +66,9 @@ def find_beads(host: SessionHost, docks: dict[str, Any], qtbot: Any) -> None:
 
 
 def start_recording(host: SessionHost, docks: dict[str, Any], qtbot: Any, root: Path) -> Path:
-    docks["Record"].root.changed.emit(str(root))
-    qtbot.waitUntil(docks["Record"].button.isEnabled)
-    qtbot.mouseClick(docks["Record"].button, LEFT)
+    docks["Acquisition"].root.changed.emit(str(root))
+    qtbot.waitUntil(docks["Acquisition"].button.isEnabled)
+    qtbot.mouseClick(docks["Acquisition"].button, LEFT)
     qtbot.waitUntil(lambda: host.session.model.recording is not None, timeout=20_000)
     folder = host.session.model.recording
     assert folder is not None
@@ -85,7 +85,7 @@ def test_live_find_record_open(new_viewer: Any, qtbot: Any, tmp_path: Path) -> N
     assert len(host.overlays.boxes.data) == len(beads)
     folder = start_recording(host, docks, qtbot, tmp_path)
     qtbot.waitUntil(lambda: model.status.recorded_frames >= 100, timeout=20_000)
-    qtbot.mouseClick(docks["Record"].button, LEFT)
+    qtbot.mouseClick(docks["Acquisition"].button, LEFT)
     qtbot.waitUntil(lambda: model.last_recording == folder, timeout=20_000)
     assert [message.text for message in model.messages if message.severity != "info"] == []
 
@@ -101,7 +101,7 @@ def test_live_find_record_open(new_viewer: Any, qtbot: Any, tmp_path: Path) -> N
         expected = microscope.render(first + int(numbers[place]))
         assert np.array_equal(recording.frames[place], expected)
 
-    qtbot.mouseClick(docks["Record"].open, LEFT)
+    qtbot.mouseClick(docks["Acquisition"].open, LEFT)
     qtbot.waitUntil(lambda: f"{folder.name} tracks" in host.viewer.layers)
     assert host.viewer.layers[folder.name].data.shape == (len(numbers), 256, 320)
     host.viewer.dims.set_point(0, 50)
@@ -128,8 +128,8 @@ def test_the_recording_outlives_its_viewer(new_viewer: Any, qtbot: Any, tmp_path
     assert model.beads == beads
     assert model.recording == folder
     assert model.status.recorded_frames > 50
-    qtbot.waitUntil(docks["Record"].button.isEnabled)
-    qtbot.mouseClick(docks["Record"].button, LEFT)
+    qtbot.waitUntil(docks["Acquisition"].button.isEnabled)
+    qtbot.mouseClick(docks["Acquisition"].button, LEFT)
     qtbot.waitUntil(lambda: model.last_recording == folder, timeout=20_000)
     recording = open_recording(folder)
     assert recording.manifest.state == "complete"

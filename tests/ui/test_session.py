@@ -22,7 +22,7 @@ from napari_beadscope.ui.jobs import launch_inline
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.presenters.beads import BeadsPresenter
 from napari_beadscope.ui.presenters.camera import CameraPresenter
-from napari_beadscope.ui.presenters.record import RecordPresenter
+from napari_beadscope.ui.presenters.acquisition import AcquisitionPresenter
 from napari_beadscope.ui.presenters.status import StatusPresenter
 from napari_beadscope.ui.session import Session
 
@@ -64,7 +64,7 @@ def test_other_options_mean_another_engine(session: Session, scopes: Any) -> Non
 def test_the_camera_cannot_change_while_recording(
     session: Session, scopes: Any, said: list[Message], tmp_path: Path
 ) -> None:
-    camera, record = CameraPresenter(session), RecordPresenter(session)
+    camera, record = CameraPresenter(session), AcquisitionPresenter(session)
     record.set_root(str(tmp_path))
     camera.set_live(True)
     record.start()
@@ -77,7 +77,7 @@ def test_the_camera_cannot_change_while_recording(
 def test_live_off_while_recording_leaves_the_camera_on(
     session: Session, scopes: Any, tmp_path: Path
 ) -> None:
-    camera, record = CameraPresenter(session), RecordPresenter(session)
+    camera, record = CameraPresenter(session), AcquisitionPresenter(session)
     record.set_root(str(tmp_path))
     camera.set_live(True)
     record.start()
@@ -199,7 +199,7 @@ def test_the_table_follows_the_tracks(session: Session) -> None:
 def test_record_starts_the_camera_and_names_the_folder(
     session: Session, scopes: Any, said: list[Message], tmp_path: Path
 ) -> None:
-    record = RecordPresenter(session)
+    record = AcquisitionPresenter(session)
     record.set_root(str(tmp_path))
     record.set_name(" pull 1 ")
     record.set_mode(AcquisitionMode.TRACK_ROIS)
@@ -217,7 +217,7 @@ def test_record_starts_the_camera_and_names_the_folder(
 def test_a_recording_that_ends_by_itself_is_seen(
     session: Session, scopes: Any, tmp_path: Path
 ) -> None:
-    record = RecordPresenter(session)
+    record = AcquisitionPresenter(session)
     record.set_root(str(tmp_path))
     record.start()
     time.sleep(0.5)
@@ -292,7 +292,7 @@ def test_attach_takes_over_beads_and_recording(scopes: Any, session: Session) ->
 
 
 def test_close_lets_the_engine_go_on(session: Session, scopes: Any, tmp_path: Path) -> None:
-    record = RecordPresenter(session)
+    record = AcquisitionPresenter(session)
     record.set_root(str(tmp_path))
     record.start()
     session.close()

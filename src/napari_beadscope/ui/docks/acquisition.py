@@ -1,6 +1,6 @@
-"""The Record dock: what to keep, where, start and stop, what is left of the disk.
+"""The Acquisition dock: what to keep, where, start and stop, what is left of the disk.
 
-Owns its widgets only; all it knows it has from `RecordPresenter`.
+Owns its widgets only; all it knows it has from `AcquisitionPresenter`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QLine
 from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.parts import RECORD_RED, PathPicker, form, toned
-from napari_beadscope.ui.presenters.record import MODE_LABELS, RecordPresenter
+from napari_beadscope.ui.presenters.acquisition import MODE_LABELS, AcquisitionPresenter
 
 if TYPE_CHECKING:
     import napari
 
 
-class RecordDock(Dock):
+class AcquisitionDock(Dock):
     """Save tracks and video."""
 
     min_height_px = 400
@@ -30,7 +30,7 @@ class RecordDock(Dock):
 
     def build(self) -> None:
         """Make the widgets."""
-        self.presenter = RecordPresenter(self.session)
+        self.presenter = AcquisitionPresenter(self.session)
         self._build_settings()
         self._build_buttons()
         self.progress = QLabel()

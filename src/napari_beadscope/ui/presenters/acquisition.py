@@ -1,4 +1,4 @@
-"""The Record dock's mind: what is kept, where, for how long, and how long the disk lasts.
+"""The Acquisition dock's mind: what is kept, where, for how long, and how long the disk lasts.
 
 Owns the estimate of the data rate. Must not know Qt.
 """
@@ -26,7 +26,7 @@ PROFILE_BIN_BYTES = 9
 DEFAULT_NAME = "recording"
 
 
-class RecordPresenter:
+class AcquisitionPresenter:
     """What the Record dock shows and does.
 
     Parameters
