@@ -1,0 +1,25 @@
+"""What positions tell: drift, stability over time, spectra.
+
+Arrays in, arrays out. Knows nothing of cameras, files, processes or Qt. SciPy is imported only
+when it is needed.
+"""
+
+from __future__ import annotations
+
+from napari_beadscope.analysis.allan import AllanDeviation, allan_deviation
+from napari_beadscope.analysis.drift import drift_of
+from napari_beadscope.analysis.envelope import envelope
+from napari_beadscope.analysis.grid import on_grid
+from napari_beadscope.analysis.intensity import Intensities, intensities
+from napari_beadscope.analysis.spectrum import power_spectrum
+
+__all__ = [
+    "AllanDeviation",
+    "Intensities",
+    "allan_deviation",
+    "drift_of",
+    "envelope",
+    "intensities",
+    "on_grid",
+    "power_spectrum",
+]
