@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QScrollArea
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.types import AcquisitionMode, Bead, Roi
 from napari_beadscope.ui.host import SessionHost
-from napari_beadscope.ui.workspace import open_workspace
 
 PLUGIN = "napari-beadscope"
 NAMES = ("Camera", "Beads", "Acquisition", "Status")
@@ -289,48 +287,3 @@ def test_a_close_that_the_user_takes_back_changes_nothing(
     assert not live.eventFilter(window, Asked(QEvent.Type.Close))
     qtbot.wait(50)
     assert not live.closed
-
-
-def test_workspace_opens_all_docks(shown_host: SessionHost, qtbot: Any) -> None:
-    open_workspace(shown_host.viewer)
-    open_workspace(shown_host.viewer)
-    docks = {name.split(" ")[0]: dock for name, dock in _docks(shown_host).items()}
-    assert set(docks) >= set(NAMES)
-    qtbot.waitUntil(lambda: all(docks[name].isVisible() for name in NAMES))
-
-
-def test_docks_from_the_menu_show_their_content(live: SessionHost, qtbot: Any) -> None:
-    docks = {name: open_dock(live, name) for name in NAMES}
-    beads = docks["Beads"]
-    qtbot.mouseClick(beads.find_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: beads.rows.rowCount() >= 3)
-    third = beads.table.visualRect(beads.rows.index(2, 0))
-    seen = beads.table.viewport().visibleRegion
-    qtbot.waitUntil(lambda: seen().boundingRect().bottom() >= third.bottom())
-    window = live.viewer.window._qt_window
-    assert window.height() <= 820
-    canvas = window._qt_viewer.canvas.native
-    qtbot.waitUntil(lambda: canvas.width() >= 300)
-    scrolls = [dock.findChild(QScrollArea) for dock in docks.values()]
-    qtbot.waitUntil(lambda: all(one.widget().width() <= one.viewport().width() for one in scrolls))
-
-
-def test_the_workspace_command_is_in_the_menu(shown_host: SessionHost) -> None:
-    from napari._app_model import get_app_model
-
-    app = get_app_model()
-    command = "napari-beadscope.workspace"
-    assert command in {str(action.command.id) for action in _items(app, "napari/file/acquire")}
-    app.commands.execute_command(command).result()
-    assert {name.split(" ")[0] for name in _docks(shown_host)} >= set(NAMES)
-
-
-def _items(app: Any, menu: str) -> list[Any]:
-    return [item for item in app.menus.get_menu(menu) if hasattr(item, "command")]
-
-
-def _docks(host: SessionHost) -> dict[str, Any]:
-    from napari._qt.widgets.qt_viewer_dock_widget import QtViewerDockWidget
-
-    window = host.viewer.window._qt_window
-    return {dock.name: dock for dock in window.findChildren(QtViewerDockWidget)}

@@ -23,6 +23,7 @@ from superqt import QElidingLabel
 from napari_beadscope.ui import workspace
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.host import SessionHost
+from napari_beadscope.ui.places import ACQUIRE, BELOW, SET_UP
 
 LAPTOP, DESKTOP = (1366, 768), (1920, 1080)
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QSlider)
@@ -67,9 +68,8 @@ def own(dock: Dock, kinds: Any) -> list[QWidget]:
 
 def test_every_dock_of_the_plugin_has_one_place(shown_host: SessionHost, qtbot: Any) -> None:
     docks = open_at(shown_host, qtbot, LAPTOP)
-    places = [*workspace.SET_UP, *workspace.ACQUIRE, *workspace.LOOK, *workspace.WATCH]
-    assert len(places) == len(set(places))
-    assert set(docks) <= set(places)
+    planned = [name for place in (SET_UP, ACQUIRE, BELOW) for name in place.names]
+    assert sorted(planned) == sorted(docks)
     assert {dock.windowTitle() for dock in docks.values()} == set(docks)
 
 
@@ -79,6 +79,35 @@ def test_the_workspace_can_be_opened_again(shown_host: SessionHost, qtbot: Any) 
     docks["Camera"].close()
     assert open_at(shown_host, qtbot, LAPTOP) == before
     qtbot.waitUntil(docks["Camera"].isVisible)
+
+
+def test_docks_from_the_menu_come_to_where_they_belong(shown_host: SessionHost, qtbot: Any) -> None:
+    window = shown_host.viewer.window
+    window.resize(*LAPTOP)
+    docks = {}
+    for name in workspace.plugin_docks():
+        docks[name], content = window.add_plugin_dock_widget(workspace.PLUGIN, name)
+        qtbot.waitUntil(lambda content=content: content.placed)
+        qtbot.waitUntil(content.isVisible)
+    main = window._qt_window
+    for place in (SET_UP, ACQUIRE, BELOW):
+        first, *others = [docks[name] for name in place.names if name in docks]
+        assert main.dockWidgetArea(first) == place.area
+        assert set(main.tabifiedDockWidgets(first)) == set(others)
+    assert (main.width(), main.height()) == LAPTOP
+    assert main._qt_viewer.canvas.native.height() >= LAPTOP[1] / 2
+
+
+def test_the_workspace_command_is_in_the_menu(shown_host: SessionHost, qtbot: Any) -> None:
+    from napari._app_model import get_app_model
+
+    app = get_app_model()
+    command = f"{workspace.PLUGIN}.workspace"
+    items = app.menus.get_menu("napari/file/acquire")
+    assert command in {str(one.command.id) for one in items if hasattr(one, "command")}
+    app.commands.execute_command(command).result()
+    opened = shown_host.viewer.window.dock_widgets
+    assert {f"{name} ({workspace.PLUGIN})" for name in workspace.plugin_docks()} <= set(opened)
 
 
 @pytest.mark.parametrize("size", [LAPTOP, DESKTOP], ids=["laptop", "desktop"])

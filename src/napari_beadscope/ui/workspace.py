@@ -12,16 +12,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget
 
 from napari_beadscope.ui.host import unwrapped
+from napari_beadscope.ui.places import ACQUIRE, BELOW, LOOK, PLUGIN, SET_UP, WATCH, name_of
 
 if TYPE_CHECKING:
     import napari
 
-PLUGIN = "napari-beadscope"
-#: Docks that share a place are tabs of it, in the order in which one needs them.
-SET_UP = ("Camera", "Beads", "Z-LUT", "Locks", "Hardware")
-ACQUIRE = ("Acquisition", "Record")
-LOOK = ("Plots", "Annotations", "Script")
-WATCH = ("Status", "Settings")
 #: From this width of the window on, what one looks at has a place beside the status.
 WIDE_PX = 1700
 _RIGHT_PX = 340
@@ -37,28 +32,26 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
         Where the docks go; docks that are open already are moved.
     """
     window = unwrapped(viewer).window
-    known = plugin_docks()
     docks: dict[str, QDockWidget] = {}
-    for name in (*SET_UP, *ACQUIRE, *LOOK, *WATCH):
-        if name in known:
-            docks[name] = window.add_plugin_dock_widget(PLUGIN, name)[0]
-            docks[name].setWindowTitle(name)  # the tab's; the plugin's name would fill it
+    for title in plugin_docks():
+        dock, content = window.add_plugin_dock_widget(PLUGIN, title)
+        content.placed = True
+        dock.setWindowTitle(name_of(dock))
+        docks[title] = dock
     main = docks["Camera"].parent()
     if not isinstance(main, QMainWindow):
         return
-    right, bottom = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+    right, bottom = SET_UP.area, BELOW.area
     main.setCorner(Qt.Corner.BottomRightCorner, right)
     main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     for area in (right, bottom):
         main.setTabPosition(area, QTabWidget.TabPosition.North)
     wide = main.width() >= WIDE_PX
-    places = [(SET_UP, right), (ACQUIRE, right)]
-    places += [(LOOK, bottom), (WATCH, bottom)] if wide else [((*WATCH, *LOOK), bottom)]
     firsts = []
-    for names, area in places:
-        first, *others = [docks[name] for name in names if name in docks]
-        along = Qt.Orientation.Vertical if area == right else Qt.Orientation.Horizontal
-        main.addDockWidget(area, first, along)
+    for place in (SET_UP, ACQUIRE, *((LOOK, WATCH) if wide else (BELOW,))):
+        first, *others = [docks[name] for name in place.names if name in docks]
+        along = Qt.Orientation.Vertical if place.area == right else Qt.Orientation.Horizontal
+        main.addDockWidget(place.area, first, along)
         first.show()
         for before, dock in zip([first, *others], others):
             main.tabifyDockWidget(before, dock)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_beadscope.ui.host import host_of
+from napari_beadscope.ui.places import settle
 
 if TYPE_CHECKING:
     import napari
@@ -42,6 +44,9 @@ class Dock(QWidget):
         self.host = host_of(viewer)
         self.session = self.host.session
         self.model = self.session.model
+        #: Whether it has its place in the window; if not, it takes it when it is there.
+        self.placed = False
+        self._chosen_places = dict(get_settings().application.plugin_widget_positions)
         self._connected: list[tuple[Any, Callable[..., Any]]] = []
         self.body = QVBoxLayout()
         self.body.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
@@ -102,8 +107,13 @@ class Dock(QWidget):
         return bool(super().event(event))
 
     def _meet_window(self) -> None:
-        if not self.host.closed:
-            self.host.watch_window(self)
+        if self.host.closed:
+            return
+        self.host.watch_window(self)
+        dock = self.parent()
+        if isinstance(dock, QDockWidget) and not self.placed:
+            self.placed = True
+            settle(dock, free=dock.objectName() not in self._chosen_places)
 
 
 class _Scroll(QScrollArea):

@@ -6,23 +6,20 @@ Owns its widgets only; all it knows it has from `StatusPresenter`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QFontDatabase
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QDialogButtonBox,
-    QDockWidget,
     QFrame,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QMainWindow,
     QPlainTextEdit,
     QPushButton,
     QTableWidget,
@@ -38,11 +35,6 @@ from napari_beadscope.ui.docks.parts import TONES, note, toned
 from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.presenters.status import Metric, StatusPresenter, message_line
 
-if TYPE_CHECKING:
-    import napari
-
-#: Under which napari keeps the place of this dock.
-_NAME = "Status (napari-beadscope)"
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
 _TILE_WIDTH_PX = 84  # room for '1000.0 fps'
@@ -73,12 +65,6 @@ class StatusDock(Dock):
     """How the instrument does."""
 
     min_height_px = 120
-
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        # napari puts new docks to the right, where one this wide would leave no room for the
-        # image, and remembers where the user moves them.
-        self._place_free = _NAME not in get_settings().application.plugin_widget_positions
-        super().__init__(viewer)
 
     def build(self) -> None:
         """Make the widgets."""
@@ -134,13 +120,6 @@ class StatusDock(Dock):
             (events.answer_age_s, self._show_headline),
             (events.messages, self._show_messages),
         )
-
-    def _meet_window(self) -> None:
-        super()._meet_window()
-        dock, main = self.parent(), self.window()
-        if self._place_free and isinstance(dock, QDockWidget) and isinstance(main, QMainWindow):
-            self._place_free = False
-            main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
 
     def _worker_table(self) -> QTableWidget:
         table = QTableWidget(0, 4)
