@@ -13,8 +13,9 @@ from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from napari_beadscope.core.errors import BeadscopeError, DeviceError
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
 from napari_beadscope.core.types import FrameFormat, FrameStamp
+from napari_beadscope.core.window import Window
 
 #: Latest positions by motor name: 'focus' in um, 'magnet' in mm. Missing names mean 0.
 MotorReadout = Callable[[], Mapping[str, float]]
@@ -39,11 +40,11 @@ class Property:
     name, unit : str
         Name, such as ``exposure_ms``, and unit, such as ``ms``; '' for none.
     kind : str
-        ``float`` or ``choice``.
+        ``float``, ``choice`` or ``roi``: a box ``y0,x0,height,width`` in px of the sensor.
     minimum, maximum : float
-        Range of a ``float``; both 0 for a ``choice``.
+        Range of a ``float``; smallest height and width of an ``roi``; both 0 for a ``choice``.
     choices : tuple of str
-        What a ``choice`` may be.
+        What a ``choice`` may be; for an ``roi`` the whole sensor, which is also called ``full``.
     value : float or str
         Present value.
     """
@@ -68,13 +69,18 @@ class Property:
         --------
         >>> Property("fps", "1/s", "float", 1.0, 100.0, (), 30.0).check(50)
         50.0
+        >>> Property("roi", "px", "roi", 32, 32, ("0,0,512,512",), "0,0,512,512").check("full")
+        '0,0,512,512'
         """
+        if self.kind == "roi":
+            return self._checked_roi(str(value))
         if self.kind == "choice":
-            if value not in self.choices:
+            text = f"{value:g}" if isinstance(value, int | float) else str(value)
+            if text not in self.choices:
                 raise DeviceError(
                     f"{self.name} cannot be {value!r}", f"choose one of {', '.join(self.choices)}"
                 )
-            return str(value)
+            return text
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -87,12 +93,37 @@ class Property:
             )
         return number
 
+    def _checked_roi(self, text: str) -> str:
+        if text == "full":
+            return self.choices[0]
+        sensor = Window.parse(self.choices[0])
+        try:
+            window = Window.parse(text)
+        except InputError as error:
+            raise DeviceError(f"{self.name} cannot be {text!r}", error.remedy) from error
+        if not window.inside(sensor):
+            raise DeviceError(
+                f"{self.name} cannot be {text!r}: it is not inside the sensor of"
+                f" {sensor.width} x {sensor.height} px",
+                "give y0,x0,height,width within it",
+            )
+        if window.height < self.minimum or window.width < self.maximum:
+            raise DeviceError(
+                f"{self.name} cannot be {text!r}: it is too small for this camera",
+                f"make it at least {self.minimum:g} px high and {self.maximum:g} px wide",
+            )
+        return window.text
+
 
 @runtime_checkable
 class Camera(Protocol):
     """A source of frames; a context manager that opens and closes it.
 
-    All calls come from one thread at a time.
+    All calls come from one thread at a time. Two properties have a meaning for all: ``roi`` (of
+    kind ``roi``) and ``binning`` (a ``choice`` of numbers) say which window of the sensor the
+    frames show, in px of the sensor without binning, so that beads can follow when one of them
+    is set. `format` is then that of the frames from there on. A camera that can set its ROI or
+    binning in steps only takes the nearest and says so in `properties`.
 
     Attributes
     ----------
@@ -147,7 +178,7 @@ class Camera(Protocol):
         """Return a property's value; DeviceError for an unknown name."""
 
     def set(self, name: str, value: float | str) -> None:
-        """Change a property from the next frame on; DeviceError naming the range if invalid."""
+        """Change a property from the next frame read; DeviceError naming the range if invalid."""
 
     def properties(self) -> tuple[Property, ...]:
         """All properties with their present values."""
@@ -216,12 +247,30 @@ class Motor(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
+class ResumableMotor(Protocol):
+    """What a motor that keeps its place in memory only has besides: a successor takes it over."""
+
+    def resume_at(self, position: float) -> None:
+        """Rest at `position`, which a motor of the same kind had when its process died."""
+
+
 def find_property(camera: Camera, name: str) -> Property:
     """Return the camera's property of that name, or raise DeviceError listing the names."""
     known = {item.name: item for item in camera.properties()}
     if name not in known:
         raise DeviceError(f"the camera has no property {name!r}", f"choose from {', '.join(known)}")
     return known[name]
+
+
+def window_of(camera: Camera) -> Window:
+    """Return the window that a camera's ``roi`` and ``binning`` tell, else all of the frame."""
+    known = {item.name: item.value for item in camera.properties()}
+    binning = int(float(known.get("binning", 1)))
+    if "roi" not in known:
+        form = camera.format
+        return Window(0, 0, form.height_px * binning, form.width_px * binning, binning)
+    return Window.parse(str(known["roi"]), binning)
 
 
 def check_target(out: np.ndarray, format: FrameFormat) -> None:

@@ -18,15 +18,19 @@ from napari_beadscope.core.lifetime import Opening
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.devices.camera import MotorReadout, Property, check_target, find_property
 from napari_beadscope.devices.simulated.microscope import SimulatedMicroscope
-from napari_beadscope.devices.simulated.options import SimulatedOptions, simulated_options
+from napari_beadscope.devices.simulated.options import (
+    MIN_ROI_PX,
+    SimulatedOptions,
+    simulated_options,
+)
 
 
 class SimulatedCamera(Opening):
     """A camera over a `SimulatedMicroscope`.
 
     Frame numbers start at 0 when the camera is opened and go on after `stop` and `start`. A
-    change of exposure, gain or frame rate acts from the next frame read; `microscope` then tells
-    the truth for frames from there on.
+    change of any property acts from the next frame read; `microscope` then tells the truth for
+    frames from there on.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ class SimulatedCamera(Opening):
     @property
     def format(self) -> FrameFormat:
         """Size and type of the frames."""
-        return FrameFormat(self._options.height_px, self._options.width_px, self._options.dtype)
+        return FrameFormat(*self._options.window.shape, self._options.dtype)
 
     @property
     def microscope(self) -> SimulatedMicroscope:
@@ -136,14 +140,17 @@ class SimulatedCamera(Opening):
         return FrameStamp(frame, due_ns)
 
     def properties(self) -> tuple[Property, ...]:
-        """Frame rate, exposure and gain."""
+        """Frame rate, exposure, gain, ROI and binning."""
         now = self._options
+        sensor = (now.sensor.text,)
         # an exposure lasts at most a frame
         fastest = min(5000.0, 1000 / now.exposure_ms)
         return (
             Property("fps", "1/s", "float", 0.1, fastest, (), now.fps),
             Property("exposure_ms", "ms", "float", 0.001, 1000 / now.fps, (), now.exposure_ms),
             Property("gain", "", "float", 0.1, 16.0, (), now.gain),
+            Property("roi", "px", "roi", MIN_ROI_PX, MIN_ROI_PX, sensor, now.window.text),
+            Property("binning", "", "choice", 0, 0, ("1", "2", "4"), str(now.binning)),
         )
 
     def get(self, name: str) -> float | str:
@@ -160,9 +167,10 @@ class SimulatedCamera(Opening):
             next_frame = self._exposed(time.monotonic_ns())
             self._origin, self._origin_ns = next_frame, self._due_ns(next_frame)
             self._next = max(self._next, next_frame)
-        self._options = self._options.changed(**{name: checked})
+        value = int(checked) if name == "binning" else checked
+        self._options = self._options.changed(**{name: value})
         if self._microscope is not None:
-            self._microscope = self._microscope.with_options(**{name: checked})
+            self._microscope = self._microscope.with_options(**{name: value})
 
 
 def open_simulated(

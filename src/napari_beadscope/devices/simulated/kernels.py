@@ -276,6 +276,19 @@ def paint_beads(
 
 
 @njit(cache=True, nogil=True)
+def bin_mean(source, side, out):
+    """Write the mean of every `side` by `side` pixels of `source` to `out`, rounded."""
+    count = side * side
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            total = count // 2
+            for line in range(row * side, (row + 1) * side):
+                for place in range(column * side, (column + 1) * side):
+                    total += source[line, place]
+            out[row, column] = total // count
+
+
+@njit(cache=True, nogil=True)
 def first_order(keep, kick, noise):
     """Turn white `noise` ``(t, n)`` into ``x[t] = keep * x[t-1] + kick * noise[t]`` from 0."""
     for n in range(noise.shape[1]):

@@ -31,6 +31,7 @@ _NOISE, _DITHER = 21, 22
 _BANK_BITS = 18
 _MASK = 2**64 - 1
 _PHOTOMETRIC = {"exposure_ms", "gain"}
+_WINDOW = {"roi", "binning"}
 
 
 class SimulatedMicroscope:
@@ -38,7 +39,9 @@ class SimulatedMicroscope:
 
     Heights are in nm; ``z_nm`` is a bead's height above the focal plane. Raising the focus motor
     by 1 um lowers every z by 1000 nm; a stronger magnet raises the beads. Beyond the options'
-    `z_range_nm` a bead's image stays that of the range's end. Not safe for several threads.
+    `z_range_nm` a bead's image stays that of the range's end. With a `roi` or `binning` the frames
+    show a window of the same field, and places are in px of those frames. Not safe for several
+    threads.
 
     Parameters
     ----------
@@ -64,15 +67,30 @@ class SimulatedMicroscope:
         self._motion = BeadMotion(self.options)
         self._table: RadialTable = radial_table(self.options)
         level = light_map(self.options, self._table)
-        self._light = np.rint(level * LIGHT_STEPS).astype(np.uint16)
-        shape = self._light.shape
+        self._whole_light = np.rint(level * LIGHT_STEPS).astype(np.uint16)
+        shape = self._whole_light.shape
         draw = np.random.default_rng([self.options.seed, _NOISE])
         samples = draw.standard_normal(2**_BANK_BITS, dtype=np.float32)
         self._bank = np.concatenate([samples, samples[: shape[1]]])
-        self._starts = np.zeros(shape[0], np.int64)
-        self._scratch = np.zeros(shape, np.float32)
+        self._whole_starts = np.zeros(shape[0], np.int64)
         self._profile = np.zeros(self._table.contrast.shape[1] + 2, np.float32)
         self._set_exposure()
+        self._set_window()
+
+    def _set_window(self) -> None:
+        """Prepare what depends on the window: light, background and room to work in, of its size.
+
+        Pixels are those of the whole frame there, noise included.
+        """
+        window = self.options.window
+        rows = slice(window.y0, window.y0 + window.height)
+        columns = slice(window.x0, window.x0 + window.width)
+        self._light = np.ascontiguousarray(self._whole_light[rows, columns])
+        self._base = np.ascontiguousarray(self._whole_base[rows, columns])
+        self._starts = np.zeros(window.height, np.int64)
+        self._scratch = np.zeros(self._light.shape, np.float32)
+        self._unbinned = np.empty(self._light.shape, self.options.dtype)
+        self._window = window
 
     def _set_exposure(self) -> None:
         """Prepare what depends on brightness: electrons, background counts, noise in counts."""
@@ -80,19 +98,19 @@ class SimulatedMicroscope:
         mean = options.light_e_per_ms * options.exposure_ms
         draw = np.random.default_rng([options.seed, _DITHER])
         dither = draw.random(2**16, dtype=np.float32)
-        counts = (self._light * np.float32(mean * options.counts_per_e / LIGHT_STEPS)).ravel()
+        counts = (self._whole_light * np.float32(mean * options.counts_per_e / LIGHT_STEPS)).ravel()
         # one strip after the other, turned by a different amount, shows no repeat
         for strip, first in enumerate(range(0, counts.size, dither.size)):
             part = counts[first : first + dither.size]
             part += np.roll(dither, 977 * strip)[: part.size]
         np.clip(counts, 0, options.full_scale, out=counts)
-        base = counts.astype(np.int32).reshape(self._light.shape)
+        base = counts.astype(np.int32).reshape(self._whole_light.shape)
         sigma = 0.0
         if options.noise:
             sigma = float(np.sqrt(mean + options.read_noise_e**2)) * options.counts_per_e
         noise = np.rint(self._bank * np.float32(sigma)).astype(np.int32)
         dtype = np.dtype(options.dtype)
-        self._base = base.astype(dtype)
+        self._whole_base = base.astype(dtype)
         low, high = int(noise.min()), int(noise.max())
         self._clips = int(base.min()) + low < 0 or int(base.max()) + high > options.full_scale
         # wrapping addition: as long as no sum leaves the range, -1 is the largest value
@@ -101,15 +119,15 @@ class SimulatedMicroscope:
     @property
     def format(self) -> FrameFormat:
         """Size and type of the frames."""
-        return FrameFormat(self.options.height_px, self.options.width_px, self.options.dtype)
+        return FrameFormat(*self.options.window.shape, self.options.dtype)
 
     def with_options(self, **changes: Any) -> SimulatedMicroscope:
         """Return a microscope with some options changed; this one must not be used afterwards.
 
-        A change of exposure or gain alone takes over everything but the brightness.
+        A change of exposure, gain, ROI or binning alone takes over everything else.
         """
         changed = self.options.changed(**changes)
-        if not set(changes) <= _PHOTOMETRIC | {"fps", "buffer_frames"}:
+        if not set(changes) <= _PHOTOMETRIC | _WINDOW | {"fps", "buffer_frames"}:
             return SimulatedMicroscope(changed)
         new = object.__new__(SimulatedMicroscope)
         new.__dict__.update(self.__dict__)
@@ -118,11 +136,13 @@ class SimulatedMicroscope:
             new._motion = BeadMotion(changed)
         if _PHOTOMETRIC & set(changes):
             new._set_exposure()
+        if (_PHOTOMETRIC | _WINDOW) & set(changes):
+            new._set_window()
         return new
 
     def bead_positions_px(self) -> np.ndarray:
-        """Return the beads' nominal places ``(beads, 2)`` as x, y in px."""
-        return self._anchors.copy()
+        """Return the beads' nominal places ``(beads, 2)`` as x, y in px of the frames."""
+        return self._in_frame(self._anchors.copy())
 
     def truth(
         self,
@@ -142,7 +162,8 @@ class SimulatedMicroscope:
         Returns
         -------
         ndarray (n, beads, 3) float64
-            x_px, y_px in full-frame pixels, pixel centres at integers; z_nm above the focus.
+            x_px, y_px in pixels of the frames, pixel centres at integers; z_nm above the focus.
+            Beads outside the window of the sensor have places outside the frame.
         """
         frames = np.atleast_1d(np.asarray(frame_numbers, np.int64))
         focus = np.broadcast_to(np.asarray(focus_um, float), frames.shape)
@@ -150,9 +171,16 @@ class SimulatedMicroscope:
         result = np.empty((len(frames), self.options.beads, 3))
         for row, frame in enumerate(frames):
             result[row] = self._positions(int(frame), float(focus[row]), float(magnet[row]))
-        return result
+        return self._in_frame(result)
+
+    def _in_frame(self, places: np.ndarray) -> np.ndarray:
+        """Turn places x, y on the sensor to places in the frame, in place."""
+        window = self._window
+        places[..., 1], places[..., 0] = window.in_frame(places[..., 1], places[..., 0])
+        return places
 
     def _positions(self, frame: int, focus_um: float, magnet_mm: float) -> np.ndarray:
+        """Return places ``(beads, 3)`` on the sensor."""
         places = self._motion.offsets_nm(frame, magnet_mm)
         places[:, :2] /= self.options.nm_per_px
         places[:, :2] += self._anchors
@@ -181,15 +209,23 @@ class SimulatedMicroscope:
             check_target(out, self.format)
         options = self.options
         key = np.uint64((options.seed * 0xD1342543DE82EF95 + k * 0x2545F4914F6CDD1D + 1) & _MASK)
-        kernels.row_starts(key, _BANK_BITS, self._starts)
+        kernels.row_starts(key, _BANK_BITS, self._whole_starts)
+        window = self._window
+        rows = slice(window.y0, window.y0 + window.height)
+        np.add(self._whole_starts[rows], window.x0, out=self._starts)
+        image = out if window.binning == 1 else self._unbinned
         if self._clips:
             kernels.add_noise_clipped(
-                self._base, self._counts_bank, self._starts, options.full_scale, out
+                self._base, self._counts_bank, self._starts, options.full_scale, image
             )
         else:
-            kernels.add_noise(self._base, self._counts_bank, self._starts, out)
+            kernels.add_noise(self._base, self._counts_bank, self._starts, image)
         if options.beads:
-            self._render_beads(self._positions(int(k), focus_um, magnet_mm), out)
+            places = self._positions(int(k), focus_um, magnet_mm)
+            places[:, :2] -= (window.x0, window.y0)
+            self._render_beads(places, image)
+        if window.binning > 1:
+            kernels.bin_mean(image, window.binning, out)
         return out
 
     def _render_beads(self, places: np.ndarray, out: np.ndarray) -> None:
@@ -256,15 +292,17 @@ class SimulatedMicroscope:
             raise InputError(f"there is no bead {bead}", f"there are {self.options.beads}")
         heights = np.atleast_1d(np.asarray(z_nm, np.float64))
         column, row = np.rint(self._anchors[bead]).astype(int)
-        window = self._light[max(row - 60, 0) : row + 61, max(column - 60, 0) : column + 61]
+        around = self._whole_light[max(row - 60, 0) : row + 61, max(column - 60, 0) : column + 61]
         mean = self.options.light_e_per_ms * self.options.exposure_ms * self.options.counts_per_e
-        lamp = float(np.median(window)) / LIGHT_STEPS * mean
+        lamp = float(np.median(around)) / LIGHT_STEPS * mean
         stack = np.empty((len(heights), size_px, size_px), self.options.dtype)
-        centre = (size_px - 1) / 2
+        binning = self.options.binning
+        edge = size_px * binning
+        centre = (edge - 1) / 2
+        x, y = (centre + offset * binning for offset in offset_px)
         for index, height in enumerate(heights):
-            contrast = np.zeros((size_px, size_px), np.float32)
-            place = np.array([[centre + offset_px[0], centre + offset_px[1], height]])
-            kernels.add_beads(*self._optics(), place, self._profile, contrast)
-            counts = np.rint(lamp * (1 + contrast))
-            stack[index] = np.clip(counts, 0, self.options.full_scale)
+            contrast = np.zeros((edge, edge), np.float32)
+            kernels.add_beads(*self._optics(), np.array([[x, y, height]]), self._profile, contrast)
+            counts = np.clip(np.rint(lamp * (1 + contrast)), 0, self.options.full_scale)
+            kernels.bin_mean(counts.astype(self.options.dtype), binning, stack[index])
         return stack

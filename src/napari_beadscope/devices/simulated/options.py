@@ -11,8 +11,11 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.window import Window
 
 BOLTZMANN_PN_NM_PER_K = 1.380649e-2
+#: Smallest height and width of a window of the sensor, px.
+MIN_ROI_PX = 32
 
 
 class SimulatedOptions(BaseModel):
@@ -27,8 +30,8 @@ class SimulatedOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     # camera
-    height_px: int = Field(512, ge=32, le=8192, description="frame height, px")
-    width_px: int = Field(512, ge=32, le=8192, description="frame width, px")
+    height_px: int = Field(512, ge=32, le=8192, description="height of the sensor, px")
+    width_px: int = Field(512, ge=32, le=8192, description="width of the sensor, px")
     dtype: Literal["uint8", "uint16"] = Field("uint8", description="pixel type")
     bit_depth: int = Field(12, ge=9, le=16, description="bits used by uint16 pixels")
     fps: float = Field(100.0, ge=0.1, le=5000.0, description="frame rate, 1/s")
@@ -38,6 +41,8 @@ class SimulatedOptions(BaseModel):
     read_noise_e: float = Field(6.0, ge=0.0, le=1000.0, description="read noise, e- rms")
     light_e_per_ms: float = Field(25000.0, ge=0.0, le=1e8, description="background, e-/px/ms")
     noise: bool = Field(True, description="shot and read noise on or off")
+    roi: str = Field("", description="window of the sensor as y0,x0,height,width, px; '' for all")
+    binning: Literal[1, 2, 4] = Field(1, description="edge of what is averaged into a pixel, px")
     buffer_frames: int = Field(64, ge=1, le=100000, description="unread frames kept, frames")
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of everything random")
 
@@ -86,11 +91,31 @@ class SimulatedOptions(BaseModel):
             raise ValueError(
                 f"exposure_ms {self.exposure_ms:g} is longer than a frame of {longest:g} ms"
             )
+        if self.roi:
+            try:
+                window = Window.parse(self.roi)
+            except InputError as error:
+                raise ValueError(str(error)) from error
+            size = f"{self.width_px} x {self.height_px} px"
+            if not window.inside(self.sensor) or min(window.height, window.width) < MIN_ROI_PX:
+                raise ValueError(
+                    f"the ROI {self.roi} is not a box of at least {MIN_ROI_PX} px inside {size}"
+                )
         if self.na >= 1.99 * self.medium_index or self.illumination_na > self.na:
             raise ValueError("illumination_na must not exceed na")
         if 2 * self.touching_pairs > self.beads:
             raise ValueError(f"{self.touching_pairs} touching pairs need that many beads twice")
         return self
+
+    @property
+    def sensor(self) -> Window:
+        """The whole sensor, without binning."""
+        return Window(0, 0, self.height_px, self.width_px)
+
+    @property
+    def window(self) -> Window:
+        """What of the sensor the frames show."""
+        return Window.parse(self.roi or self.sensor.text, self.binning)
 
     @property
     def thermal_pn_nm(self) -> float:
