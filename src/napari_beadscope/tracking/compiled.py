@@ -6,6 +6,7 @@ Owns warm-up and how a batch is spread over threads; the mathematics is in `kern
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,8 @@ _FEW_ROWS, _MOST_ROWS = 64, 128
 
 def why_not() -> str:
     """Return '' if the kernels can run here, else why not."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT keeps kernels from being compiled: unset it"
     return "" if find_spec("numba") else "install it with: pip install numba"
 
 

@@ -76,6 +76,28 @@ def why_not() -> str:
     return "" if count else "the NVIDIA driver finds no CUDA device"
 
 
+def memory_in_use(device: str) -> tuple[int, int]:
+    """Return how many bytes of a device are in use, by anybody, and how many it has.
+
+    Parameters
+    ----------
+    device : str
+        A backend's device, such as "cuda:0"; zeros for "cpu".
+
+    Examples
+    --------
+    >>> memory_in_use("cpu")
+    (0, 0)
+    """
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return 0, 0
+    import cupy
+
+    free, total = cupy.cuda.Device(int(index or 0)).mem_info
+    return int(total - free), int(total)
+
+
 class CupyDevice:
     """The first CUDA device."""
 

@@ -117,6 +117,8 @@ def _cpu(real: type) -> Target:
     from numba.core import types
     from numba.extending import intrinsic
 
+    from napari_beadscope.tracking.compiling import cached
+
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     # Inlined by force: else a process that compiles links helpers compiled on their own, one that
     # loads the entry from the cache those inside it, and their last bits differ.
@@ -142,7 +144,7 @@ def _cpu(real: type) -> Target:
     return Target(
         name="cpu",
         helper=lambda function, finite: njit(fastmath=fast(finite), **inlined)(function),
-        entry=lambda function, finite: njit(cache=True, fastmath=fast(finite), **options)(function),
+        entry=lambda function, finite: cached(njit(fastmath=fast(finite), **options)(function)),
         words=dict.fromkeys(indices, zero) | dict.fromkeys(counts, one),
         real=real,
         recipe=repr((options, inlined, sorted(fast(False)), sorted(fast(True)))),
