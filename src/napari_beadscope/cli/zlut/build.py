@@ -17,7 +17,7 @@ import numpy as np
 from napari_beadscope.cli.choices import refuse_existing
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.sources import Footage, open_footage
-from napari_beadscope.cli.zlut.common import numbered, read_heights, report_data, report_lines
+from napari_beadscope.cli.zlut.common import numbered, read_heights, report_lines
 from napari_beadscope.core.errors import BeadscopeError, InputError
 from napari_beadscope.core.types import Bead, Roi
 
@@ -275,11 +275,9 @@ def _share(
 
 
 def _save(report: ZLutReport, name: Path, plot: Path | None) -> dict[str, Any]:
-    noise = float(np.median(report.noise))
-    notes = {"pixel_noise": f"{noise:.4g}"}
-    if np.isfinite(report.error_nm).all():
-        notes["own_error_nm"] = " ".join(f"{error:.3g}" for error in report.error_nm)
-    report.zlut.save(name, notes)
+    from napari_beadscope.tracking.zlut_words import report_data, report_notes
+
+    report.zlut.save(name, report_notes(report))
     data = {"file": str(name), **report_data(report)}
     if plot is not None:
         report.plot(plot)

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_beadscope.cli.choices import refuse_existing
 from napari_beadscope.cli.output import Output
-from napari_beadscope.cli.zlut.common import numbered, read_heights, report_data, report_lines
+from napari_beadscope.cli.zlut.common import numbered, read_heights, report_lines
 from napari_beadscope.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -141,20 +141,18 @@ def show(
     from napari_beadscope.tracking import ZLut
     from napari_beadscope.tracking.zlut import load_notes
     from napari_beadscope.tracking.zlut_plot import check_ending
-    from napari_beadscope.tracking.zlut_report import report_zlut
+    from napari_beadscope.tracking.zlut_words import report_data, report_from_notes
 
     source = source.expanduser()
     zlut = ZLut.load(source)
     notes = load_notes(source)
-    if noise is None:
-        noise = _number(notes.get("pixel_noise", ""))
-    elif not (np.isfinite(noise) and noise > 0):
+    if noise is not None and not (np.isfinite(noise) and noise > 0):
         raise InputError(f"--noise is {noise:g}", "give a number above 0")
     if plot is not None:
         plot = plot.expanduser()
         check_ending(plot)
         refuse_existing([plot], overwrite, [source])
-    report = report_zlut(zlut, noise, _own_error(notes.get("own_error_nm", ""), zlut.planes))
+    report = report_from_notes(zlut, notes, noise)
     data = {"file": str(source), **report_data(report)}
     lines = report_lines(data)
     if plot is not None:
@@ -162,18 +160,3 @@ def show(
         data["plot"] = str(plot)
         lines.append(f"drawn in {plot}")
     output.result(data, lines)
-
-
-def _own_error(text: str, planes: int) -> np.ndarray | None:
-    """Return the error of each plane as `build` noted it, None if it did not."""
-    errors = [_number(word) for word in text.split()]
-    known = [error for error in errors if error is not None]
-    return np.array(known) if len(known) == len(errors) == planes else None
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and value > 0 else None
