@@ -15,9 +15,18 @@ from napari_beadscope.core.messages import (
     Request,
     ToFrontEnd,
 )
-from napari_beadscope.core.types import Bead, Calibration, FrameFormat, Roi, TrackerTask
+from napari_beadscope.core.types import (
+    Annotation,
+    Bead,
+    Calibration,
+    FrameFormat,
+    MotorInfo,
+    Roi,
+    TrackerTask,
+)
 
 STREAM = messages.Stream("r", FrameFormat(3, 4, "uint8"), 5, 6.0, True)
+SAID = {3: Annotation("a, b", False, "c\nd", True)}
 TASK = TrackerTask((Bead(1, Roi(2, 3, 16)),), Calibration(50.0, "z"), folder="f")
 VALUES = {
     "int": 3, "float": 2.5, "str": "text", "bool": True, "Any": {"a": [1, "b", None]},
@@ -25,8 +34,11 @@ VALUES = {
     "FrameFormat | None": STREAM.format, "TrackerTask": TASK, "Calibration": TASK.calibration,
     "tuple[Bead, ...]": TASK.beads, "float | str": "on", "dict[str, Any]": {"k": 1},
     "dict[str, str]": {"focus": "um"}, "tuple[str, ...]": ("a", "b"),
-    "Shared": messages.Shared(("t",), 9, "h", "m"), "tuple[WorkerStatus, ...]": (),
+    "Shared": messages.Shared(("t",), 9, "h", "m", "mh"), "tuple[WorkerStatus, ...]": (),
     "Command": StartLive(), "str | None": "text", "Tracking": messages.Tracking("cpu"),
+    "tuple[MotorInfo, ...]": (MotorInfo("focus", "simulated-focus", "um", -50.0, 50.0),),
+    "tuple[float, float]": (-50.0, 50.0), "dict[int, Annotation]": SAID,
+    "dict[int, Annotation] | None": SAID,
 }  # fmt: skip
 
 

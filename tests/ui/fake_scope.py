@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,15 @@ import numpy as np
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError, StateError
-from napari_beadscope.core.types import TRACK_ROW, Bead, Calibration, FrameFormat, FrameStamp, Roi
+from napari_beadscope.core.types import (
+    TRACK_ROW,
+    Annotation,
+    Bead,
+    Calibration,
+    FrameFormat,
+    FrameStamp,
+    Roi,
+)
 from napari_beadscope.devices.camera import Property
 
 
@@ -35,6 +43,7 @@ class FakeScope:
         self.fps = float(options.get("fps", 100.0))
         self.calls: list[str] = []
         self.beads: tuple[Bead, ...] = ()
+        self.annotations: dict[int, Annotation] = {}
         self.calibration = Calibration()
         self.method = "precise"
         self.step = ""
@@ -164,9 +173,12 @@ class FakeScope:
         size = size_px or 48
         places = [(y, x) for y in range(40, 220, 60) for x in range(40, 220, 60)][:max_beads]
         self.beads = tuple(Bead(i, Roi.around(y, x, size)) for i, (y, x) in enumerate(places))
+        self.annotations = {}
         return self.beads
 
-    def set_beads(self, beads: Sequence[Bead]) -> None:
+    def set_beads(
+        self, beads: Sequence[Bead], annotations: Mapping[int, Annotation] | None = None
+    ) -> None:
         self._called("set_beads")
         for bead in beads:
             if not bead.roi.inside(self.shape):
@@ -174,6 +186,17 @@ class FakeScope:
                     f"the ROI of bead {bead.bead} leaves the frame", "move it or make it smaller"
                 )
         self.beads = tuple(beads)
+        said = self.annotations if annotations is None else annotations
+        ids = {bead.bead for bead in beads}
+        self.annotations = {bead: text for bead, text in said.items() if bead in ids}
+
+    def set_annotations(self, annotations: Mapping[int, Annotation]) -> None:
+        self._called("set_annotations")
+        for bead in annotations:
+            if bead not in {one.bead for one in self.beads}:
+                raise InputError(f"there is no bead {bead} to annotate", "see which there are")
+        said = {**self.annotations, **annotations}
+        self.annotations = {bead: text for bead, text in said.items() if text != Annotation()}
 
     def set_calibration(self, nm_per_px: float | None = None, zlut: str | None = None) -> None:
         self._called("set_calibration")

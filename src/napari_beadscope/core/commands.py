@@ -9,7 +9,8 @@ from typing import Annotated, Any, Union, get_args
 
 import msgspec
 
-from napari_beadscope.core.types import Bead, Calibration
+from napari_beadscope.core.locks import XYLock, ZLock
+from napari_beadscope.core.types import Annotation, Bead, Calibration
 
 Text = Annotated[str, msgspec.Meta(max_length=100_000)]
 
@@ -27,9 +28,22 @@ class StopLive(Message, frozen=True):
 
 
 class SetBeads(Message, frozen=True):
-    """Replace the beads that are tracked; each ROI must lie inside the frame."""
+    """Replace the beads that are tracked; each ROI must lie inside the frame.
+
+    With ``annotations`` those take the place of all; else beads that stay keep theirs.
+    """
 
     beads: tuple[Bead, ...]
+    annotations: dict[int, Annotation] | None = None
+
+
+class Annotate(Message, frozen=True):
+    """Say something about beads, which replaces what was said; allowed while recording.
+
+    An annotation with nothing in it takes back what was said.
+    """
+
+    annotations: dict[int, Annotation]
 
 
 class SetCalibration(Message, frozen=True):
@@ -88,6 +102,30 @@ class MoveMotor(Message, frozen=True):
     target: float
 
 
+class StopMotor(Message, frozen=True):
+    """Halt a motor where it is."""
+
+    name: str
+
+
+class SetXYLock(Message, frozen=True):
+    """Let ROIs follow their beads; None ends that. Allowed while recording."""
+
+    lock: XYLock | None
+
+
+class ExecuteXYLock(Message, frozen=True):
+    """Let ROIs follow their beads once, now; the reply's value is an `XYState` as a dict."""
+
+    lock: XYLock
+
+
+class SetZLock(Message, frozen=True):
+    """Let the focus motor hold the height of a bead or of the reference beads; None ends that."""
+
+    lock: ZLock | None
+
+
 class GetStatus(Message, frozen=True):
     """Ask for the status now; the reply's value is a `Status` as a dict."""
 
@@ -100,6 +138,7 @@ Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
     StartLive,
     StopLive,
     SetBeads,
+    Annotate,
     SetCalibration,
     SetBackend,
     SetCamera,
@@ -108,6 +147,10 @@ Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
     StopRecording,
     AddMotor,
     MoveMotor,
+    StopMotor,
+    SetXYLock,
+    ExecuteXYLock,
+    SetZLock,
     GetStatus,
     Shutdown,
 ]

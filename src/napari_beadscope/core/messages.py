@@ -13,19 +13,27 @@ from __future__ import annotations
 from typing import Any, Union
 
 from napari_beadscope.core.commands import Command, Message, Text
-from napari_beadscope.core.types import Bead, Calibration, FrameFormat
+from napari_beadscope.core.locks import Locks
+from napari_beadscope.core.types import Annotation, Bead, Calibration, FrameFormat, MotorInfo
+from napari_beadscope.core.window import Window
+
 
 # --- shared-memory descriptions -------------------------------------------------------------
 
 
 class Stream(Message, frozen=True):
-    """Where the frames of the present camera format are: one frame ring."""
+    """Where the frames of the present camera format are: one frame ring.
+
+    ``window`` is what of the sensor they show; their ``seq`` begin at ``first``.
+    """
 
     ring: str
     format: FrameFormat
     slots: int
     fps: float
     can_wait: bool
+    window: Window = Window()
+    first: int = 0
 
 
 class Shared(Message, frozen=True):
@@ -35,6 +43,7 @@ class Shared(Message, frozen=True):
     track_rows: int
     health: str
     motors: str
+    motor_history: str
 
 
 class Tracking(Message, frozen=True):
@@ -101,6 +110,7 @@ class WorkerStatus(Message, frozen=True):
     busy: bool
     restarts: int
     heartbeat_age_s: float
+    memory_bytes: int = 0  # of its own; what processes share counts once, in `Status`
 
 
 class Status(Message, frozen=True):
@@ -131,6 +141,11 @@ class Status(Message, frozen=True):
     workers: tuple[WorkerStatus, ...]
     missed: int = 0  # of `dropped`, how many the camera never delivered
     tracking: Tracking = Tracking()
+    latency_ms: float = -1.0  # from exposure until its row can be read; -1 while nothing is tracked
+    gpu_used_bytes: int = 0
+    gpu_total_bytes: int = 0  # 0: no GPU tracks
+    memory_bytes: int = 0  # of the engine's processes together
+    memory_left_bytes: int = 0  # of this machine
 
 
 class StatusChanged(Message, frozen=True):
@@ -153,15 +168,26 @@ class LiveChanged(Message, frozen=True):
 
 
 class BeadsChanged(Message, frozen=True):
-    """The beads that are tracked, true for every tracker."""
+    """The beads that are tracked, true for every tracker; ``why`` says who was left out."""
 
     beads: tuple[Bead, ...]
+    why: Text = ""
+
+
+class AnnotationsChanged(Message, frozen=True):
+    """What is said about the beads, all of it."""
+
+    annotations: dict[int, Annotation]
 
 
 class CalibrationChanged(Message, frozen=True):
-    """The pixel size and Z-LUT that are used, true for every tracker."""
+    """The pixel size and Z-LUT that are used, true for every tracker.
+
+    ``why`` says why a Z-LUT can't be used any more.
+    """
 
     calibration: Calibration
+    why: Text = ""
 
 
 class TrackingChanged(Message, frozen=True):
@@ -171,10 +197,15 @@ class TrackingChanged(Message, frozen=True):
 
 
 class MotorsChanged(Message, frozen=True):
-    """The motors by name, in the order of their rows, and their units."""
+    """The motors, in the order of their rows."""
 
-    names: tuple[str, ...]
-    units: dict[str, str] = {}
+    motors: tuple[MotorInfo, ...]
+
+
+class LocksChanged(Message, frozen=True):
+    """A lock is on or off, or goes another way; sent a few times a second while one is on."""
+
+    locks: Locks
 
 
 class AcquisitionChanged(Message, frozen=True):
@@ -237,9 +268,11 @@ Event = Union[  # noqa: UP007
     StreamChanged,
     LiveChanged,
     BeadsChanged,
+    AnnotationsChanged,
     CalibrationChanged,
     TrackingChanged,
     MotorsChanged,
+    LocksChanged,
     AcquisitionChanged,
     WorkerLost,
     FramesDropped,
@@ -259,10 +292,11 @@ class Welcome(Message, frozen=True):
     stream: Stream | None
     beads: tuple[Bead, ...]
     calibration: Calibration
-    motors: tuple[str, ...]
+    motors: tuple[MotorInfo, ...]
     streaming: bool
     recording: str
-    units: dict[str, str] = {}
+    annotations: dict[int, Annotation] = {}
+    locks: Locks = Locks()
 
 
 class Hello(Message, frozen=True):

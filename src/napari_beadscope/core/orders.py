@@ -15,7 +15,9 @@ from napari_beadscope.core.messages import (
     Stream,
     Tracking,
 )
-from napari_beadscope.core.types import FrameFormat, TrackerTask
+from napari_beadscope.core.locks import LockTask, XYLock, XYState, ZState
+from napari_beadscope.core.types import Annotation, FrameFormat, TrackerTask
+from napari_beadscope.core.window import Window
 
 
 class Attach(Message, frozen=True):
@@ -98,6 +100,31 @@ class Remark(Message, frozen=True):
     text: Text
 
 
+class KnowAnnotations(Message, frozen=True):
+    """Recorder: what is said about the beads; kept in the recording that is on, or comes."""
+
+    annotations: dict[int, Annotation]
+
+
+class MoveRois(Message, frozen=True):
+    """Tracker: the same beads, in ROIs that have moved; recording goes on."""
+
+    beads: tuple[Bead, ...]
+
+
+class SetLocks(Message, frozen=True):
+    """Control: what to hold from now on."""
+
+    task: LockTask
+
+
+class LookOnce(Message, frozen=True):
+    """Control: let ROIs follow their beads once; report `Done` with an `XYState`."""
+
+    number: int
+    lock: XYLock
+
+
 class KnowMotors(Message, frozen=True):
     """Camera: the motors, in the order of their rows in the table of positions."""
 
@@ -109,6 +136,12 @@ class Move(Message, frozen=True):
 
     number: int
     target: float
+
+
+class Halt(Message, frozen=True):
+    """Motor: stay where it is; report `Done`."""
+
+    number: int
 
 
 class Stop(Message, frozen=True):
@@ -127,20 +160,30 @@ Order = Union[  # noqa: UP007
     End,
     Untracked,
     Remark,
+    KnowAnnotations,
+    MoveRois,
+    SetLocks,
+    LookOnce,
     KnowMotors,
     Move,
+    Halt,
     Stop,
 ]
 
 
 class Ready(Message, frozen=True):
-    """A worker can take orders. The camera adds its format; a motor its unit."""
+    """A worker can take orders.
+
+    The camera adds its format and window of the sensor; a motor its unit and limits.
+    """
 
     format: FrameFormat | None = None
     fps: float = 0.0
     can_wait: bool = False
     unit: str = ""
+    limits: tuple[float, float] = (0.0, 0.0)
     properties: dict[str, Any] = {}
+    window: Window = Window()
 
 
 class Done(Message, frozen=True):
@@ -191,6 +234,28 @@ class RecordingFailed(Message, frozen=True):
     number: int = 0
 
 
+class RoisMoved(Message, frozen=True):
+    """Control: these beads have moved away from the centres of their ROIs; here are new ones."""
+
+    beads: tuple[Bead, ...]
+
+
+class FocusMoved(Message, frozen=True):
+    """Control: the Z-lock with this number wants its motor there, in the motor's unit."""
+
+    number: int
+    target: float
+
+
+class LocksReport(Message, frozen=True):
+    """Control: how a lock goes, by the number that it began with; None: nothing new."""
+
+    xy_number: int = 0
+    xy: XYState | None = None
+    z_number: int = 0
+    z: ZState | None = None
+
+
 class StreamEnded(Message, frozen=True):
     """Camera: a finite source has no more frames; ``seq`` frames are in the ring."""
 
@@ -214,6 +279,9 @@ Report = Union[  # noqa: UP007
     Began,
     Finished,
     RecordingFailed,
+    RoisMoved,
+    FocusMoved,
+    LocksReport,
     StreamEnded,
     Crashed,
     Tracking,

@@ -2,23 +2,24 @@
 
 Which worker is started, killed, restarted or given up, what each is told, when a command is
 answered and when a change is announced. Must not know processes, sockets or clocks: time and the
-ring's head come in with each stimulus. Commands and recordings have their rules in
-`core.session_commands` and `core.session_recording`.
+ring's head come in with each stimulus. Commands, recordings and the camera's stream have their
+rules in `core.session_commands`, `core.session_recording` and `core.session_stream`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_beadscope.core import session_commands, session_recording
-from napari_beadscope.core.errors import DeviceError
+from napari_beadscope.core import (
+    session_annotations,
+    session_commands,
+    session_recording,
+    session_stream,
+)
 from napari_beadscope.core.messages import (
-    BeadsChanged,
     LiveChanged,
     MotorsChanged,
     Progress,
-    Stream,
-    StreamChanged,
     Tracking,
     TrackingChanged,
     WorkerLost,
@@ -34,7 +35,6 @@ from napari_beadscope.core.orders import (
     RecordingFailed,
     Remark,
     RunCamera,
-    SetProperty,
     SetTask,
     Stop,
     StreamEnded,
@@ -47,7 +47,6 @@ from napari_beadscope.core.session_state import (
     Joined,
     Left,
     Limits,
-    MakeStream,
     Phase,
     ReleaseClaims,
     Said,
@@ -118,7 +117,8 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
         case Gone(name, why):
             _gone(turn, name, why)
         case StreamMade(stream):
-            _stream_made(turn, stream)
+            session_stream.stream_made(turn, stream)
+            _up_if_ready(turn)
     if turn.state.phase is Phase.STOPPING:
         _go_on_stopping(turn)
     return turn.state, turn.effects
@@ -142,8 +142,8 @@ def _said(turn: Turn, name: str, report: object) -> None:
             _ready(turn, name, report)
         elif name == "camera":  # its format may have changed
             waited = turn.state.waiting_format is not None
-            if not _camera_format(turn, report) and waited:
-                _join_stream(turn)
+            if not session_stream.camera_format(turn, report) and waited:
+                session_stream.join_stream(turn)
         return
     if worker.state is not WorkerState.READY:
         return
@@ -176,15 +176,19 @@ def _ready(turn: Turn, name: str, report: Ready) -> None:
     turn.worker(name, state=WorkerState.READY, since_s=turn.now_s, was_ready=True, words=None)
     state = turn.state
     if name == "camera":
-        _camera_ready(turn, report)
+        if not session_stream.camera_format(turn, report):
+            session_stream.join_stream(turn)
     elif name.startswith("motor-"):
-        turn.set(units={**state.units, name.removeprefix("motor-"): report.unit})
-        turn.publish(MotorsChanged(tuple(state.motors), turn.state.units))
+        reach = (report.unit, *report.limits)
+        turn.set(reaches={**state.reaches, name.removeprefix("motor-"): reach})
+        turn.publish(MotorsChanged(turn.state.motor_infos))
         session_commands.motor_ready(turn, name)
     else:
         if state.stream is not None:
             turn.tell(name, Attach(state.stream))
         turn.tell(name, SetTask(_UNASKED, state.live_task()))
+        if name == "recorder":
+            session_annotations.tell_recorder(turn)
         session_recording.rejoin(turn, name)
     if turn.state.phase is Phase.STARTING:
         ready = [turn.state.is_ready(name) for name, w in state.workers.items() if w.is_core]
@@ -202,58 +206,6 @@ def _up_if_ready(turn: Turn) -> None:
 def _start_failed(turn: Turn, words: Words) -> None:
     error = (words.error, words.what, words.remedy)
     session_commands.begin_stop(turn, "start-up failed", error)
-
-
-# --- the camera's stream --------------------------------------------------------------------
-
-
-def _camera_ready(turn: Turn, report: Ready) -> None:
-    for name, value in turn.state.camera_settings.items():
-        turn.tell("camera", SetProperty(_UNASKED, name, value))
-    if not _camera_format(turn, report):
-        _join_stream(turn)
-
-
-def _camera_format(turn: Turn, report: Ready) -> bool:
-    """Ask for a new ring if the camera's frames don't fit into the present one."""
-    state = turn.state
-    if report.format is None or state.is_stopping:
-        return False
-    if state.stream is not None and state.stream.format == report.format:
-        turn.set(waiting_format=None)
-        return False
-    if state.recording is not None:  # it is frames of one format, and its readers hold the ring
-        turn.set(waiting_format=report)
-        what = "the camera's frame format has changed"
-        session_recording.finish(turn, turn.head, DeviceError(what, "start another recording"))
-        return True
-    turn.do(MakeStream(report.format, report.fps, report.can_wait))
-    return True
-
-
-def _join_stream(turn: Turn) -> None:
-    stream = turn.state.stream
-    if stream is None:
-        return
-    turn.tell("camera", Attach(stream))
-    if turn.state.streaming:
-        turn.tell("camera", RunCamera(True))
-
-
-def _stream_made(turn: Turn, stream: Stream) -> None:
-    turn.set(stream=stream)
-    for name, worker in turn.state.workers.items():
-        if worker.is_core and name != "camera":
-            turn.tell(name, Attach(stream))
-    _join_stream(turn)
-    turn.publish(StreamChanged(stream))
-    inside = tuple(b for b in turn.state.beads if b.roi.inside(stream.format.shape))
-    if inside != turn.state.beads:
-        turn.set(beads=inside)
-        turn.publish(BeadsChanged(inside))
-        for name in turn.state.trackers:
-            turn.tell(name, SetTask(_UNASKED, turn.state.live_task()))
-    _up_if_ready(turn)
 
 
 # --- dead and stalled workers ---------------------------------------------------------------

@@ -5,12 +5,13 @@ Knows nothing of how a recording goes on once it was asked for (`core.session_re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from napari_beadscope.core import session_recording
+from napari_beadscope.core import session_annotations, session_recording
 from napari_beadscope.core.commands import (
     AddMotor,
+    Annotate,
     GetCamera,
     GetStatus,
     MoveMotor,
@@ -22,6 +23,7 @@ from napari_beadscope.core.commands import (
     StartLive,
     StartRecording,
     StopLive,
+    StopMotor,
     StopRecording,
 )
 from napari_beadscope.core.errors import (
@@ -42,6 +44,7 @@ from napari_beadscope.core.messages import (
 )
 from napari_beadscope.core.orders import (
     Done,
+    Halt,
     ListProperties,
     Move,
     Order,
@@ -90,6 +93,8 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
             turn.reply(asker)
         case SetBeads() | SetCalibration() | SetBackend() | SetCamera():
             _change(turn, asker, command)
+        case Annotate():
+            session_annotations.annotate(turn, asker, command)
         case GetCamera():
             _order(turn, asker, "camera", ListProperties)
         case AddMotor(name, motor, options):
@@ -97,6 +102,9 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
         case MoveMotor(name, target):
             _check_motor(turn, name)
             _order(turn, asker, f"motor-{name}", lambda number: Move(number, target))
+        case StopMotor(name):
+            _check_motor(turn, name)
+            _order(turn, asker, f"motor-{name}", Halt)
         case StartRecording():
             session_recording.begin(turn, asker, command)
         case StopRecording():
@@ -146,8 +154,7 @@ def done(turn: Turn, name: str, report: Done) -> None:
             if pending.setting is not None:
                 settings = dict([pending.setting])
                 turn.set(camera_settings={**turn.state.camera_settings, **settings})
-            if pending.event is not None:
-                turn.publish(pending.event)
+            _announce(turn, pending.event, pending.changes)
             turn.reply(pending.asker, value=report.value)
         return
 
@@ -225,7 +232,11 @@ def _change(
         case SetBeads(beads):
             check_not_recording(turn.state, "change the beads")
             check_beads(turn.state, beads)
-            _change_task(turn, asker, BeadsChanged(beads), beads=beads)
+            said = session_annotations.after(turn.state, command)
+            changes: dict[str, object] = {"beads": beads}
+            if said != turn.state.annotations:
+                changes["annotations"] = said
+            _change_task(turn, asker, BeadsChanged(beads), **changes)
         case SetCalibration(calibration):
             check_not_recording(turn.state, "change the calibration")
             check_calibration(calibration)
@@ -257,9 +268,15 @@ def _change_task(turn: Turn, asker: Asker, event: Event | None, **changes: objec
         pending = Pending(number, waiting, asker, turn.now_s, event, changes, undo)
         turn.set(pending=(*turn.state.pending, pending))
         return
+    _announce(turn, event, changes)
+    turn.reply(asker)
+
+
+def _announce(turn: Turn, event: Event | None, changes: Mapping[str, object]) -> None:
     if event is not None:
         turn.publish(event)
-    turn.reply(asker)
+    if "annotations" in changes:
+        session_annotations.announce(turn)
 
 
 def _undo(turn: Turn, pending: Pending) -> None:

@@ -14,11 +14,14 @@ from napari_beadscope.core.orders import Order, Ready, Report
 from napari_beadscope.core.types import (
     METHODS,
     AcquisitionMode,
+    Annotation,
     Bead,
     Calibration,
     FrameFormat,
+    MotorInfo,
     TrackerTask,
 )
+from napari_beadscope.core.window import Window
 
 
 class Phase(str, Enum):
@@ -166,8 +169,9 @@ class State:
     """Everything the supervisor's decisions depend on.
 
     ``streaming`` is whether the camera is to stream, also while it is being restarted.
-    ``camera_settings`` are set again when it is. ``trackings`` is what each tracker last said.
+    ``camera_settings`` are what it then starts with. ``trackings`` is what each tracker last said.
     ``waiting_format`` is a new frame format that waits for the recording in the old one to end.
+    ``reaches`` are the unit and the limits of each motor that has been ready.
     """
 
     limits: Limits
@@ -177,6 +181,7 @@ class State:
     stream: Stream | None = None
     streaming: bool = False
     beads: tuple[Bead, ...] = ()
+    annotations: dict[int, Annotation] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
     backend: str = "auto"
     method: str = METHODS[0]
@@ -191,8 +196,8 @@ class State:
     alone_since_s: float = 0.0
     stopping_since_s: float = 0.0
     stop_askers: tuple[tuple[int, int], ...] = ()
-    units: dict[str, str] = field(default_factory=dict)
     motors: dict[str, tuple[str, dict]] = field(default_factory=dict)
+    reaches: dict[str, tuple[str, float, float]] = field(default_factory=dict)
     counter: int = 0
 
     @property
@@ -218,6 +223,14 @@ class State:
         one = next((tracking for tracking in said if tracking.backend), Tracking())
         step = next((tracking.step for tracking in said if tracking.step), "")
         return Tracking(one.backend, one.device, self.method, one.why, step)
+
+    @property
+    def motor_infos(self) -> tuple[MotorInfo, ...]:
+        """The motors, in the order of their rows."""
+        return tuple(
+            MotorInfo(name, motor, *self.reaches.get(name, ()))
+            for name, (motor, _) in self.motors.items()
+        )
 
     @property
     def is_stopping(self) -> bool:
@@ -340,6 +353,7 @@ class MakeStream:
     format: FrameFormat
     fps: float
     can_wait: bool
+    window: Window = Window()
 
 
 @dataclass(frozen=True, slots=True)

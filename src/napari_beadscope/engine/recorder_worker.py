@@ -22,6 +22,7 @@ from napari_beadscope.core.orders import (
     Begin,
     End,
     Finished,
+    KnowAnnotations,
     Order,
     Ready,
     RecordingFailed,
@@ -29,12 +30,13 @@ from napari_beadscope.core.orders import (
     SetTask,
     Untracked,
 )
-from napari_beadscope.core.types import FrameStamp, TrackerTask
+from napari_beadscope.core.types import Annotation, FrameStamp, TrackerTask
 from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
 from napari_beadscope.engine.row_merge import RowMerge
 from napari_beadscope.engine.worker import FrameWorker
 from napari_beadscope.ring import FrameReader, TrackReader, TrackRingSpec
 from napari_beadscope.storage import Manifest, RecordingWriter
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, write_annotations
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.opening import discard
 from napari_beadscope.tracking.backend import backend_name
@@ -67,6 +69,7 @@ class RecorderWorker(FrameWorker):
         self._stop = -1
         self._quiet = (-1, 0.0)
         self._number = 0
+        self._annotations: dict[int, Annotation] = {}
         self._untracked = ""  # why frames are left without tracks
 
     def open(self) -> None:
@@ -86,6 +89,8 @@ class RecorderWorker(FrameWorker):
                 self._stop = max(stop, self._next)  # what is on disk already belongs to it
             case Untracked(tracker, why):
                 self._give_up_tracker(tracker, why)
+            case KnowAnnotations(annotations):
+                self._annotate(annotations)
             case Remark(text):
                 if self._writer is not None:
                     last = self._writer.last_frame
@@ -223,10 +228,24 @@ class RecorderWorker(FrameWorker):
             return
         self._next = max(self._next, first)
         self._began, self._stop = True, stop
+        if self._annotations:
+            self._annotate(self._annotations)
         if self._merge is not None:
             self._merge.begin(first)
         self.report(Began(number))
         self.state("RUNNING")
+
+    def _annotate(self, annotations: dict[int, Annotation]) -> None:
+        """Keep what is said about the beads, in the recording too if one is on."""
+        self._annotations = annotations
+        if self._writer is None or not self._began:
+            return
+        beads = {bead.bead for bead in self._writer.manifest.beads}
+        said = {bead: text for bead, text in annotations.items() if bead in beads}
+        try:
+            write_annotations(self._writer.folder / ANNOTATIONS_NAME, said, sync=False)
+        except StorageError as error:  # no reason to lose frames
+            _LOG.warning("what is said about the beads could not be saved: %s", error)
 
     def _is_complete(self) -> bool:
         if self._stop < 0 or self._next < self._stop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from napari_beadscope.core.messages import (
 )
 from napari_beadscope.core.session_state import State, Worker, WorkerState
 from napari_beadscope.engine.config import WORKER_STATES
+from napari_beadscope.engine.memory import MemoryMeter
 from napari_beadscope.ring import FrameWriter, LatestTable, TrackWriter
 
 _WINDOW_S = 1.0
@@ -34,12 +36,13 @@ class StatusBoard:
         self._samples: deque[tuple[float, int, int, int]] = deque()
         self._due = 0.0
         self._lost = (0, 0)
+        self._memory = MemoryMeter()
+        self._late_us: deque[tuple[float, int]] = deque()
 
     def watch(self, ring: FrameWriter) -> None:
         """Take the counts from this ring from now on."""
         self._ring = ring
-        self._samples.clear()
-        self._lost = (0, 0)
+        self._lost = (ring.dropped, ring.missed)
 
     def events(self, state: State, rate_hz: float) -> Iterator[Event]:
         """Return what is to be announced now: at most `rate_hz` times a second."""
@@ -64,6 +67,8 @@ class StatusBoard:
         fps, tracked, _ = self._rates(head + dropped, self._tracked(state, health), 0)
         recording, stream = state.recording, state.stream
         cursors = self._ring.active_readers() if self._ring is not None else {}
+        own = self._memory.own_bytes(int(one["pid"]) for one in health.values())
+        trackers = [health[name] for name in state.trackers if name in health]
         return Status(
             phase=state.phase.value,
             streaming=state.streaming,
@@ -81,7 +86,7 @@ class StatusBoard:
             tracked_fps=tracked,
             rows=rows,
             pool=state.pool,
-            pool_busy=sum(int(health[n]["busy"]) for n in state.trackers if n in health),
+            pool_busy=sum(int(one["busy"]) for one in trackers),
             recording=recording.task.folder if recording else "",
             mode=recording.mode.value if recording else "",
             recorded_frames=int(recorder.get("frames", 0)) if recording else 0,
@@ -90,8 +95,13 @@ class StatusBoard:
             write_bytes_per_s=_write_rate(state, fps),
             tracking=state.tracking,
             workers=tuple(
-                _worker_status(worker, health[name]) for name, worker in state.workers.items()
+                _worker_status(worker, health[name], own) for name, worker in state.workers.items()
             ),
+            latency_ms=self._latency_ms(trackers if tracked > 0 else []),
+            gpu_used_bytes=max((int(one["gpu_used"]) for one in trackers), default=0),
+            gpu_total_bytes=max((int(one["gpu_total"]) for one in trackers), default=0),
+            memory_bytes=sum(own.values()) + self._shared_bytes(),
+            memory_left_bytes=self._memory.left_bytes,
         )
 
     def welcome(self, state: State, session: str, shared: Shared, pid: int) -> Welcome:
@@ -104,11 +114,27 @@ class StatusBoard:
             state.stream,
             state.beads,
             state.calibration,
-            tuple(state.motors),
+            state.motor_infos,
             state.streaming,
             state.recording.task.folder if state.recording else "",
-            state.units,
+            state.annotations,
         )
+
+    def _latency_ms(self, trackers: list[dict]) -> float:
+        """Return the median over the last second of the slowest tracker's latency."""
+        now = time.monotonic()
+        late = max((int(one["latency_us"]) for one in trackers), default=0)
+        if late > 0:
+            self._late_us.append((now, late))
+        while self._late_us and now - self._late_us[0][0] > _WINDOW_S:
+            self._late_us.popleft()
+        if not self._late_us:
+            return -1.0
+        return round(statistics.median(value for _, value in self._late_us) / 1000, 2)
+
+    def _shared_bytes(self) -> int:
+        frames = 0 if self._ring is None else self._ring.spec.nbytes
+        return frames + sum(ring.spec.nbytes for ring in self._tracks)
 
     def _tracked(self, state: State, health: dict) -> int:
         return sum(int(health[name]["tracked"]) for name in state.trackers if name in health)
@@ -126,7 +152,7 @@ class StatusBoard:
         return tuple((count - old) / elapsed for count, old in zip(counts, first[1:], strict=True))
 
 
-def _worker_status(worker: Worker, health: dict) -> WorkerStatus:
+def _worker_status(worker: Worker, health: dict, own: dict[int, int]) -> WorkerStatus:
     state = worker.state.value
     if worker.state is WorkerState.READY:
         state = WORKER_STATES[max(1, int(health["state"]))]
@@ -139,6 +165,7 @@ def _worker_status(worker: Worker, health: dict) -> WorkerStatus:
         bool(health["busy"]),
         worker.restarts,
         max(0.0, age),
+        own.get(int(health["pid"]), 0),
     )
 
 

@@ -5,10 +5,13 @@ Must not know Qt or napari.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari_beadscope.core.commands import (
+    Annotate,
     GetCamera,
     SetBackend,
     SetBeads,
@@ -17,9 +20,12 @@ from napari_beadscope.core.commands import (
 )
 from napari_beadscope.core.errors import InputError, StateError
 from napari_beadscope.core.messages import Tracking
-from napari_beadscope.core.types import Bead, Calibration
+from napari_beadscope.core.types import Annotation, Bead, Calibration
 from napari_beadscope.script.configure import absolute, number
 from napari_beadscope.script.link import PREPARE_S, Link
+
+#: Stands for "leave it as it is" where None means something.
+_AS_IT_IS: Any = object()
 
 
 class Experiment(Link):
@@ -30,9 +36,17 @@ class Experiment(Link):
         """The beads that are tracked."""
         return self._view.beads
 
-    def set_beads(self, beads: tuple[Bead, ...] | list[Bead]) -> None:
-        """Replace the beads that are tracked; returns when that is true for every tracker."""
-        self._ask(SetBeads(tuple(beads)), timeout_s=PREPARE_S)
+    def set_beads(
+        self,
+        beads: tuple[Bead, ...] | list[Bead],
+        annotations: Mapping[int, Annotation] | None = None,
+    ) -> None:
+        """Replace the beads that are tracked; returns when that is true for every tracker.
+
+        Beads that stay keep their annotations, unless `annotations` gives those of all.
+        """
+        said = None if annotations is None else dict(annotations)
+        self._ask(SetBeads(tuple(beads), said), timeout_s=PREPARE_S)
 
     def find_beads(
         self, max_beads: int | None = None, size_px: int | None = None
@@ -60,8 +74,53 @@ class Experiment(Link):
             )
         size = size_px or suggest_roi_size(found)
         beads = beads_from_found(found, frame.image.shape, size)[:max_beads]
-        self.set_beads(beads)
+        self.set_beads(beads, annotations={})  # the numbers are those of other beads now
         return beads
+
+    @property
+    def annotations(self) -> dict[int, Annotation]:
+        """What is said about beads, by their IDs; nothing about those that are missing."""
+        return dict(self._view.annotations)
+
+    def annotate(
+        self,
+        bead: int | Iterable[int],
+        *,
+        label: str = _AS_IT_IS,
+        good: bool | None = _AS_IT_IS,
+        note: str = _AS_IT_IS,
+        reference: bool = _AS_IT_IS,
+    ) -> None:
+        """Say something about one bead or several, also while recording; the rest stays.
+
+        Parameters
+        ----------
+        bead : int or iterable of int
+            The IDs.
+        label : str
+            A short name.
+        good : bool or None
+            Whether it is fit for use; None takes the judgement back.
+        note : str
+            Anything else.
+        reference : bool
+            Whether it is stuck to the surface, so that it shows the drift.
+
+        Raises
+        ------
+        InputError
+            There is no such bead.
+        """
+        beads = [bead] if isinstance(bead, int) else list(bead)
+        given = {"label": label, "good": good, "note": note, "reference": reference}
+        changes: dict[str, Any] = {k: v for k, v in given.items() if v is not _AS_IT_IS}
+        now = self._view.annotations
+        said = {one: replace(now.get(one, Annotation()), **changes) for one in beads}
+        self._ask(Annotate(said))
+
+    def set_annotations(self, annotations: Mapping[int, Annotation]) -> None:
+        """Replace the annotations of the beads that are named; an empty one is forgotten."""
+        self._ask(Annotate(dict(annotations)))
 
     @property
     def calibration(self) -> Calibration:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from napari_beadscope.core.errors import (
 )
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
+    AnnotationsChanged,
     BeadsChanged,
     CalibrationChanged,
     Event,
@@ -29,12 +31,23 @@ from napari_beadscope.core.messages import (
     Stream,
     StreamChanged,
     Welcome,
+    WorkerLost,
 )
-from napari_beadscope.core.types import TRACK_ROW, Bead, Calibration, FrameFormat, FrameStamp
-from napari_beadscope.engine.config import motor_spec
+from napari_beadscope.core.types import (
+    TRACK_ROW,
+    Annotation,
+    Bead,
+    Calibration,
+    FrameFormat,
+    FrameStamp,
+    MotorInfo,
+)
+from napari_beadscope.engine.config import motor_history_spec, motor_spec
 from napari_beadscope.ring import (
+    SAMPLE,
     FrameReader,
     FrameRingSpec,
+    HistoryTable,
     LatestTable,
     TrackReader,
     TrackRingSpec,
@@ -58,8 +71,9 @@ class EngineView:
 
     def __init__(self) -> None:
         self.beads: tuple[Bead, ...] = ()
+        self.annotations: dict[int, Annotation] = {}
         self.calibration = Calibration()
-        self.motors: tuple[str, ...] = ()
+        self.motors: tuple[MotorInfo, ...] = ()
         self.streaming = False
         self._changed = threading.Condition()
         self._callbacks: list[Callable[[Event], None]] = []
@@ -67,6 +81,8 @@ class EngineView:
         self._ring: FrameReader | None = None
         self._tracks: tuple[TrackReader, ...] = ()
         self._motor_table: LatestTable | None = None
+        self._motor_history: HistoryTable | None = None
+        self._losses: Counter[str] = Counter()
         self._status: Status | None = None
         self._stopping: Stopping | None = None
         self._ended: AcquisitionChanged | None = None
@@ -82,7 +98,9 @@ class EngineView:
             for name in shared.track_rings
         )
         self._motor_table = LatestTable.attach(motor_spec(shared.motors))
+        self._motor_history = HistoryTable.attach(motor_history_spec(shared.motor_history))
         self.beads, self.calibration = welcome.beads, welcome.calibration
+        self.annotations = welcome.annotations
         self.motors, self.streaming = welcome.motors, welcome.streaming
         if welcome.stream is not None:
             self._attach(welcome.stream)
@@ -100,10 +118,14 @@ class EngineView:
                     self._attach(stream)
                 case BeadsChanged(beads):
                     self.beads = beads
+                case AnnotationsChanged(annotations):
+                    self.annotations = annotations
                 case CalibrationChanged(calibration):
                     self.calibration = calibration
-                case MotorsChanged(names):
-                    self.motors = names
+                case MotorsChanged(motors):
+                    self.motors = motors
+                case WorkerLost(name=name):
+                    self._losses[name] += 1
                 case AcquisitionChanged(on=False):
                     self._ended = event
                 case Stopping():
@@ -135,10 +157,12 @@ class EngineView:
     def close(self) -> None:
         """Let go of the rings."""
         with self._changed:
-            for ring in (self._ring, self._motor_table, *self._tracks):
+            tables = (self._motor_table, self._motor_history)
+            for ring in (self._ring, *tables, *self._tracks):
                 if ring is not None:
                     ring.close()
-            self._ring, self._motor_table, self._tracks = None, None, ()
+            self._ring, self._tracks = None, ()
+            self._motor_table = self._motor_history = None
             self._gone = True
             self._changed.notify_all()
 
@@ -208,7 +232,13 @@ class EngineView:
         return None
 
     def tracks(self, since_seq: int) -> np.ndarray:
-        """Return the rows after frame `since_seq` that the rings still hold, in frame order."""
+        """Return the rows after frame `since_seq` that the rings still hold, in frame order.
+
+        Rows of frames from before the last change of their format or window are left out: their
+        places are places in other frames.
+        """
+        if self._stream is not None:
+            since_seq = max(since_seq, self._stream.first - 1)
         parts = []
         for ring in self._tracks:
             rows = ring.read_after(since_seq)
@@ -221,10 +251,26 @@ class EngineView:
 
     def motor(self, name: str) -> dict[str, float]:
         """Return a motor's latest position, target and whether it moves."""
-        if name not in self.motors or self._motor_table is None:
-            known = ", ".join(self.motors) or "none"
+        row, table = self._motor_row(name), self._motor_table
+        if table is None:
+            raise EngineError("the engine is gone", "start a new one")
+        return table.read(row)
+
+    def motor_history(self, name: str, since_ns: int) -> np.ndarray:
+        """Return a motor's recent positions after `since_ns`."""
+        row, table = self._motor_row(name), self._motor_history
+        return np.empty(0, SAMPLE) if table is None else table.read(row, since_ns)
+
+    def losses(self, worker: str) -> int:
+        """Return how often a worker process has died since this attached."""
+        return self._losses[worker]
+
+    def _motor_row(self, name: str) -> int:
+        names = [info.name for info in self.motors]
+        if name not in names:
+            known = ", ".join(names) or "none"
             raise InputError(f"there is no motor named {name!r}", f"known motors: {known}")
-        return self._motor_table.read(self.motors.index(name))
+        return names.index(name)
 
     def status(self) -> Status:
         """Return the newest status, waiting for the first one."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_beadscope.core.types import Bead, Calibration, FrameFormat, FrameStamp
+    from napari_beadscope.core.types import Annotation, Bead, Calibration, FrameFormat, FrameStamp
 
 
 class ScopePort(Protocol):
@@ -76,8 +76,19 @@ class ScopePort(Protocol):
         """Find beads on the newest frame and track them."""
         ...
 
-    def set_beads(self, beads: tuple[Bead, ...]) -> Any:
-        """Track these beads."""
+    def set_beads(
+        self, beads: tuple[Bead, ...], annotations: Mapping[int, Annotation] | None = None
+    ) -> Any:
+        """Track these beads; with `annotations`, those take the place of all."""
+        ...
+
+    @property
+    def annotations(self) -> Mapping[int, Annotation]:
+        """What is said about beads."""
+        ...
+
+    def set_annotations(self, annotations: Mapping[int, Annotation]) -> Any:
+        """Replace what is said about the beads that are named."""
         ...
 
     def set_calibration(self, nm_per_px: float | None = None, zlut: str | None = None) -> Any:

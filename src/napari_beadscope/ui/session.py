@@ -16,7 +16,8 @@ from psygnal import Signal
 
 from napari_beadscope.core import messages as events
 from napari_beadscope.core.errors import BeadscopeError, StateError
-from napari_beadscope.core.types import Bead
+from napari_beadscope.core.types import Annotation, Bead
+from napari_beadscope.ui.bead_edits import BeadEdits
 from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
 from napari_beadscope.ui.long_jobs import LongJobs
 from napari_beadscope.ui.messages import message_of_error, message_of_event
@@ -49,6 +50,8 @@ class Session:
         Every event of the engine, on the GUI thread.
     jobs : LongJobs
         Long work that can be followed and cancelled.
+    edits : BeadEdits
+        The beads as the user wants them, with Undo.
     """
 
     heard = Signal(object)
@@ -61,6 +64,7 @@ class Session:
         self._report = report
         self._lane = JobLane(launch, self._set_busy)
         self.jobs = LongJobs(self.model, launch, lambda: self._scope, self.fail, self.say)
+        self.edits = BeadEdits(self)
         self._scope: ScopePort | None = None
         self._started_with: tuple[str, dict[str, Any]] | None = None
         self._watch: EngineWatch | None = None
@@ -159,14 +163,14 @@ class Session:
         """Run ``work()``, which needs no engine, as a job and give its value to `done`."""
         self._submit(label, work, done)
 
-    def set_beads(self, beads: tuple[Bead, ...]) -> None:
-        """Track `beads`; without an engine they are kept for the next start."""
-        if self._scope is None:
-            self._took_beads(beads)
-            return
-        self.on_scope(
-            "Setting beads", lambda scope: scope.set_beads(beads), lambda _: self._took_beads(beads)
-        )
+    def set_beads(
+        self, beads: tuple[Bead, ...], annotations: dict[int, Annotation] | None = None
+    ) -> None:
+        """Track `beads`; without an engine they are kept for the next start.
+
+        Beads that stay keep their annotations, unless `annotations` gives those of all.
+        """
+        self.edits.edit(beads, said=annotations)
 
     def took_beads(self, beads: tuple[Bead, ...]) -> None:
         """Take over beads that the engine already tracks."""
@@ -279,7 +283,9 @@ class Session:
         shape = scope.format.shape
         beads = tuple(bead for bead in self.model.beads if bead.roi.inside(shape))
         if beads:
-            scope.set_beads(beads)
+            ids = {bead.bead for bead in beads}
+            said = self.model.annotations.items()
+            scope.set_beads(beads, {bead: text for bead, text in said if bead in ids})
 
     def _entered_live(self, value: tuple[ScopePort, Any]) -> None:
         scope, properties = value
@@ -327,8 +333,11 @@ class Session:
     def _took_beads(self, beads: tuple[Bead, ...]) -> None:
         if self._watch is not None:
             self._watch.keep(frozenset(bead.bead for bead in beads))
+        ids = {bead.bead for bead in beads}
         self.model.beads = tuple(beads)
-        self.model.selected = self.model.selected & {bead.bead for bead in beads}
+        self.model.selected = self.model.selected & ids
+        said = self.model.annotations if self._scope is None else self._scope.annotations
+        self.model.annotations = {bead: text for bead, text in said.items() if bead in ids}
 
     def _take_event(self, event: Any) -> None:
         message = message_of_event(event)
@@ -338,6 +347,8 @@ class Session:
         match event:
             case events.BeadsChanged(beads=beads):
                 self._took_beads(tuple(beads))
+            case events.AnnotationsChanged(annotations=annotations):
+                self.model.annotations = annotations
             case events.CalibrationChanged(calibration=calibration):
                 self.model.calibration = calibration
             case events.TrackingChanged(tracking=tracking):
