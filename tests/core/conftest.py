@@ -63,7 +63,8 @@ class Driver:
 
     def ready(self, *names: str) -> None:
         for name in names or tuple(self.state.workers):
-            self.say(name, Ready(FORMAT if name == "camera" else None, 100.0, unit="um"))
+            format = FORMAT if name == "camera" else None
+            self.say(name, Ready(format, 100.0, unit="um", limits=(-50.0, 50.0)))
             if name == "camera" and self.state.stream is None:
                 self.feed(StreamMade(STREAM))
 

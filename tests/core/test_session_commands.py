@@ -16,16 +16,18 @@ from napari_beadscope.core.commands import (
     StartLive,
     StartRecording,
     StopLive,
+    StopMotor,
     StopRecording,
 )
 from napari_beadscope.core.messages import (
     BeadsChanged,
     CalibrationChanged,
+    MotorsChanged,
     Tracking,
     TrackingChanged,
 )
-from napari_beadscope.core.orders import Crashed, Done, Move, RunCamera, SetTask
-from napari_beadscope.core.types import Bead, Calibration, Roi
+from napari_beadscope.core.orders import Crashed, Done, Halt, Move, RunCamera, SetTask
+from napari_beadscope.core.types import Bead, Calibration, MotorInfo, Roi
 
 ONE_BEAD = (Bead(7, Roi(5, 5, 30)),)
 
@@ -193,12 +195,19 @@ def test_a_motor_is_added_moved_and_lost(engine):
     assert engine.reply(twice).error == "InputError"
     engine.ready("motor-focus")
     assert engine.reply(added).error == ""
-    assert engine.state.units == {"focus": "um"}
+    assert engine.state.motor_infos == (MotorInfo("focus", "simulated-focus", "um", -50.0, 50.0),)
+    assert engine.events(MotorsChanged, last=True) == [MotorsChanged(engine.state.motor_infos)]
     moved = engine.ask(MoveMotor("focus", 2.5))
     (order,) = engine.orders("motor-focus", Move)
     assert order.target == 2.5
     engine.say("motor-focus", Done(order.number))
     assert engine.reply(moved).error == ""
+    halted = engine.ask(StopMotor("focus"))
+    (order,) = engine.orders("motor-focus", Halt)
+    assert not engine.replies(halted)
+    engine.say("motor-focus", Done(order.number))
+    assert engine.reply(halted).error == ""
+    assert engine.reply(engine.ask(StopMotor("other"))).remedy == "known motors: focus"
     stuck = engine.ask(MoveMotor("focus", 2.5))
     engine.say("motor-focus", Crashed("it jammed", "free it", "Tb", error="DeviceError"))
     engine.gone("motor-focus")

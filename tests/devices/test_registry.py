@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from napari_beadscope.core.errors import DeviceError, InputError
-from napari_beadscope.devices import list_cameras, open_camera, open_motor, registry
+from napari_beadscope.devices import (
+    list_cameras,
+    list_motors,
+    motor_options,
+    open_camera,
+    open_motor,
+    registry,
+)
 
 
 def test_lists_what_there_is() -> None:
@@ -51,5 +58,14 @@ def test_names_and_motors() -> None:
     assert open_camera("simulated:left").lock_name == "simulated:left"
     assert open_motor("simulated-focus").name == "focus"
     assert open_motor("simulated-magnet").unit == "mm"
+    for kind in list_motors():
+        model = motor_options(kind.id)
+        defaults = model().model_dump()
+        assert set(defaults) == {"speed", "low", "high", "start"}
+        with open_motor(kind.id, defaults) as motor:
+            assert motor.name == kind.usual_name
+            assert motor.limits == (defaults["low"], defaults["high"])
+    with pytest.raises(InputError, match="no motor 'stage'"):
+        motor_options("stage")
     with pytest.raises(InputError, match="simulated-focus, simulated-magnet"):
         open_motor("stage")

@@ -17,7 +17,6 @@ from napari_beadscope.core.locks import Locks
 from napari_beadscope.core.types import Annotation, Bead, Calibration, FrameFormat, MotorInfo
 from napari_beadscope.core.window import Window
 
-
 # --- shared-memory descriptions -------------------------------------------------------------
 
 

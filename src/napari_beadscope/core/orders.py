@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any, Union
 
 from napari_beadscope.core.commands import Message, Text
+from napari_beadscope.core.locks import LockTask, XYLock, XYState, ZState
 from napari_beadscope.core.messages import (
     Log,
     Progress,
     Stream,
     Tracking,
 )
-from napari_beadscope.core.locks import LockTask, XYLock, XYState, ZState
-from napari_beadscope.core.types import Annotation, FrameFormat, TrackerTask
+from napari_beadscope.core.types import Annotation, Bead, FrameFormat, TrackerTask
 from napari_beadscope.core.window import Window
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from napari_beadscope.core.locks import Locks
 from napari_beadscope.core.messages import Event, Reply, Request, Stream, Tracking
-from napari_beadscope.core.orders import Order, Ready, Report
+from napari_beadscope.core.orders import LookOnce, Order, Ready, Report
 from napari_beadscope.core.types import (
     METHODS,
     AcquisitionMode,
@@ -103,8 +104,8 @@ class Worker:
 
     @property
     def is_core(self) -> bool:
-        """Whether the engine cannot do without it: all but motors."""
-        return not self.name.startswith("motor-")
+        """Whether the engine cannot do without it: all but motors and control."""
+        return not self.name.startswith(("motor-", "control"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,22 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Steering:
+    """What the supervisor remembers about the locks.
+
+    The numbers that the present locks began with, that of the last order to the focus motor and
+    of the last recording whose manifest says that ROIs move; ``looks`` wait for the control
+    process to be ready.
+    """
+
+    xy_number: int = 0
+    z_number: int = 0
+    move_number: int = 0
+    remarked: int = 0
+    looks: tuple[LookOnce, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything the supervisor's decisions depend on.
 
@@ -198,6 +215,8 @@ class State:
     stop_askers: tuple[tuple[int, int], ...] = ()
     motors: dict[str, tuple[str, dict]] = field(default_factory=dict)
     reaches: dict[str, tuple[str, float, float]] = field(default_factory=dict)
+    locks: Locks = Locks()
+    steering: Steering = Steering()
     counter: int = 0
 
     @property

@@ -150,6 +150,21 @@ class Bead:
 
 
 @dataclass(frozen=True, slots=True)
+class MotorInfo:
+    """A motor by its name, what kind it is, and where it can go.
+
+    ``motor`` is its kind's ID; ``low`` and ``high`` are the ends of its range in ``unit``, which
+    is '' until the motor has been ready once.
+    """
+
+    name: str
+    motor: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """How pixels become nanometres.
 

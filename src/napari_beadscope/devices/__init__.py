@@ -12,10 +12,15 @@ from napari_beadscope.devices.camera import (
     MotorReadout,
     Property,
     Resumable,
+    ResumableMotor,
 )
 from napari_beadscope.devices.registry import (
     CameraInfo,
+    MotorKind,
     list_cameras,
+    list_motors,
+    motor_options,
+    motors_of_camera,
     open_camera,
     open_motor,
 )
@@ -25,10 +30,15 @@ __all__ = [
     "CameraInfo",
     "EndOfStream",
     "Motor",
+    "MotorKind",
     "MotorReadout",
     "Property",
     "Resumable",
+    "ResumableMotor",
     "list_cameras",
+    "list_motors",
+    "motor_options",
+    "motors_of_camera",
     "open_camera",
     "open_motor",
 ]

@@ -42,6 +42,21 @@ class CameraInfo:
     why_not: str
 
 
+@dataclass(frozen=True, slots=True)
+class MotorKind:
+    """A kind of motor.
+
+    ``usual_name`` is what it is called unless it is given another name; ``factory`` and
+    ``options`` are ``module:name`` of what opens it and of the pydantic model of its options.
+    """
+
+    id: str
+    label: str
+    usual_name: str
+    factory: str
+    options: str
+
+
 _CAMERAS = {
     "simulated": CameraKind(
         "simulated",
@@ -56,9 +71,23 @@ _CAMERAS = {
     ),
 }
 _MOTORS = {
-    "simulated-focus": f"{_HERE}.simulated.motor:open_focus",
-    "simulated-magnet": f"{_HERE}.simulated.motor:open_magnet",
+    "simulated-focus": MotorKind(
+        "simulated-focus",
+        "Simulated focus (µm)",
+        "focus",
+        f"{_HERE}.simulated.motor:open_focus",
+        f"{_HERE}.simulated.motor:FocusOptions",
+    ),
+    "simulated-magnet": MotorKind(
+        "simulated-magnet",
+        "Simulated magnet (mm)",
+        "magnet",
+        f"{_HERE}.simulated.motor:open_magnet",
+        f"{_HERE}.simulated.motor:MagnetOptions",
+    ),
 }
+#: Motors that a camera obeys and cannot be used well without.
+_MOTORS_OF_CAMERA = {"simulated": ("simulated-focus", "simulated-magnet")}
 
 
 def _load(target: str) -> Any:
@@ -143,7 +172,41 @@ def open_motor(motor_id: str, options: dict[str, Any] | None = None) -> Motor:
     >>> open_motor("simulated-focus").unit
     'um'
     """
+    motor: Motor = _load(_motor_kind(motor_id).factory)(options or {})
+    return motor
+
+
+def list_motors() -> tuple[MotorKind, ...]:
+    """Return every kind of motor.
+
+    Examples
+    --------
+    >>> [motor.id for motor in list_motors()]
+    ['simulated-focus', 'simulated-magnet']
+    """
+    return tuple(_MOTORS.values())
+
+
+def motors_of_camera(camera_id: str) -> tuple[MotorKind, ...]:
+    """Return the motors that belong to a camera.
+
+    Examples
+    --------
+    >>> [motor.usual_name for motor in motors_of_camera("simulated:left")]
+    ['focus', 'magnet']
+    >>> motors_of_camera("replay:movie.tif")
+    ()
+    """
+    ids = _MOTORS_OF_CAMERA.get(camera_id.partition(":")[0], ())
+    return tuple(_MOTORS[motor_id] for motor_id in ids)
+
+
+def motor_options(motor_id: str) -> Any:
+    """Return the pydantic model of a motor's options; InputError if there is no such motor."""
+    return _load(_motor_kind(motor_id).options)
+
+
+def _motor_kind(motor_id: str) -> MotorKind:
     if motor_id not in _MOTORS:
         raise InputError(f"there is no motor {motor_id!r}", f"choose from {', '.join(_MOTORS)}")
-    motor: Motor = _load(_MOTORS[motor_id])(options or {})
-    return motor
+    return _MOTORS[motor_id]

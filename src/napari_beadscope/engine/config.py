@@ -9,10 +9,11 @@ import msgspec
 from napari_beadscope.core.messages import Shared
 from napari_beadscope.core.session_state import Limits
 from napari_beadscope.core.types import METHODS, Calibration
-from napari_beadscope.ring import TableSpec
+from napari_beadscope.ring import HistorySpec, TableSpec
 
 HEALTH_ROWS = 64
 MOTOR_ROWS = 16
+MOTOR_SAMPLES = 8192  # of each motor's recent positions: ten minutes of rest, 40 s on the way
 RECORDER_CLAIM = 0  # on the frame ring; the trackers' follow
 HEALTH_FIELDS = (
     ("pid", "<i8"),
@@ -22,6 +23,9 @@ HEALTH_FIELDS = (
     ("frames", "<i8"),
     ("rows", "<i8"),
     ("tracked", "<i8"),  # frames worked on
+    ("latency_us", "<i8"),  # from exposure to its row, of the oldest frame of the newest batch
+    ("gpu_used", "<i8"),  # bytes in use on the GPU that tracks, by anybody; 0 without one
+    ("gpu_total", "<i8"),
 )
 MOTOR_FIELDS = (
     ("position", "<f8"),
@@ -63,6 +67,7 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     motors: tuple[str, ...] = ()
     device: str = ""
     device_options: dict[str, Any] = {}
+    camera_settings: dict[str, float | str] = {}  # what was set on the camera before it died
 
 
 def health_spec(name: str) -> TableSpec:
@@ -73,3 +78,8 @@ def health_spec(name: str) -> TableSpec:
 def motor_spec(name: str) -> TableSpec:
     """Return the table of the motors' latest positions."""
     return TableSpec(name, MOTOR_ROWS, MOTOR_FIELDS)
+
+
+def motor_history_spec(name: str) -> HistorySpec:
+    """Return the rings of the motors' recent positions."""
+    return HistorySpec(name, MOTOR_ROWS, MOTOR_SAMPLES)

@@ -51,9 +51,14 @@ from napari_beadscope.core.session_state import (
     Tell,
     Tick,
 )
-from napari_beadscope.core.types import FrameFormat
 from napari_beadscope.engine.callers import Callers
-from napari_beadscope.engine.config import EngineConfig, WorkerConfig, health_spec, motor_spec
+from napari_beadscope.engine.config import (
+    EngineConfig,
+    WorkerConfig,
+    health_spec,
+    motor_history_spec,
+    motor_spec,
+)
 from napari_beadscope.engine.places import (
     EngineInfo,
     log_folder,
@@ -67,6 +72,7 @@ from napari_beadscope.engine.status import StatusBoard
 from napari_beadscope.ring import (
     FrameRingSpec,
     FrameWriter,
+    HistoryTable,
     LatestTable,
     SegmentOwner,
     TrackRingSpec,
@@ -192,8 +198,8 @@ class Supervisor:
                 _LOG.info("%s", event)
                 self._callers.publish(StatusChanged(self._board.status(self._state)))
                 self._callers.publish(event)
-            case MakeStream(format, fps, can_wait):
-                self._make_stream(format, fps, can_wait)
+            case MakeStream():
+                self._make_stream(effect)
             case ReleaseClaims(name):
                 self._release_claims(name)
             case Exit():
@@ -215,6 +221,7 @@ class Supervisor:
             self._motor_names(),
             motor,
             options,
+            camera_settings=self._state.camera_settings if name == "camera" else {},
         )
         log = log_folder() / f"{self.session}-{name}.log"
         try:
@@ -253,13 +260,19 @@ class Supervisor:
         count = self.config.limits.trackers
         names = tuple(f"{self.session}-tracks{k}" for k in range(count))
         self._shared = Shared(
-            names, _TRACK_ROWS, f"{self.session}-health", f"{self.session}-motors"
+            names,
+            _TRACK_ROWS,
+            f"{self.session}-health",
+            f"{self.session}-motors",
+            f"{self.session}-motor_history",
         )
         self._health = LatestTable.create(health_spec(self._shared.health))
         self._motors = LatestTable.create(motor_spec(self._shared.motors))
+        HistoryTable.create(motor_history_spec(self._shared.motor_history)).close()
         self._tracks = tuple(TrackWriter.create(TrackRingSpec(name, _TRACK_ROWS)) for name in names)
 
-    def _make_stream(self, format: FrameFormat, fps: float, can_wait: bool) -> None:
+    def _make_stream(self, wanted: MakeStream) -> None:
+        format = wanted.format
         slots = max(
             self.config.min_ring_slots, self.config.ring_mb * 2**20 // max(4096, format.nbytes)
         )
@@ -267,7 +280,7 @@ class Supervisor:
         name = f"{self.session}-frames{self._generation}"
         spec = FrameRingSpec(name, format, min(slots, 4096))
         try:
-            ring = FrameWriter.create(spec)
+            ring = FrameWriter.create(spec, after=self._ring)
         except RingError as error:
             told = Crashed(error.what, error.remedy, "", fatal=True, error="RingError")
             self._handle(Said("camera", told))
@@ -278,7 +291,8 @@ class Supervisor:
         self._ring = ring
         self._board.watch(ring)
         threading.Thread(target=_prefault, args=(spec,), daemon=True).start()
-        self._handle(StreamMade(Stream(name, format, spec.slots, fps, can_wait)))
+        how = wanted.fps, wanted.can_wait, wanted.window
+        self._handle(StreamMade(Stream(name, format, spec.slots, *how, first=ring.head)))
 
     def _release_claims(self, name: str) -> None:
         if self._ring is None:

@@ -7,16 +7,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from napari_beadscope.core.commands import (
-    AddMotor,
-    MoveMotor,
-)
-from napari_beadscope.core.errors import EngineError, InputError
+import numpy as np
+
+from napari_beadscope.core.commands import AddMotor, MoveMotor, StopMotor
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, EngineError, InputError
 from napari_beadscope.core.settings import Settings
+from napari_beadscope.core.types import MotorInfo
 from napari_beadscope.script.configure import number
 from napari_beadscope.script.link import Link
+
+_POLL_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class MotorReading:
+    """A motor's place as last published by its process.
+
+    ``position`` and ``target`` are in the unit of ``info``, ``time_ns`` on the monotonic clock.
+    """
+
+    info: MotorInfo
+    position: float
+    target: float
+    moving: bool
+    time_ns: int
 
 
 class Instruments(Link):
@@ -45,21 +62,117 @@ class Instruments(Link):
         self._hardware[name] = (motor, options)
 
     def move(
-        self, motor: str, target: float, *, wait: bool = True, timeout_s: float = 60.0
+        self,
+        motor: str,
+        target: float,
+        *,
+        wait: bool = True,
+        timeout_s: float = 60.0,
+        cancelled: Callable[[], bool] | None = None,
     ) -> None:
-        """Send a motor to `target` in its own unit, and by default wait until it has arrived."""
-        self._ask(MoveMotor(motor, number("target", target)))
-        if not wait:
-            return
+        """Send a motor to `target` in its own unit, and by default wait until it has arrived.
+
+        Parameters
+        ----------
+        motor : str
+            Its name.
+        target : float
+            Where to, in its unit.
+        wait : bool
+            Whether to return only when it is there.
+        timeout_s : float
+            How long to wait.
+        cancelled : callable, optional
+            Asked while waiting; once it returns True the motor is halted where it is.
+
+        Raises
+        ------
+        InputError
+            There is no such motor.
+        DeviceError
+            `target` is beyond its limits, or it was stopped, sent elsewhere or died on the way.
+        EngineError
+            It is not there after `timeout_s`.
+        """
+        goal = number("target", target)
+        losses = self._view.losses(f"motor-{motor}")
+        self._ask(MoveMotor(motor, goal))
         deadline = time.monotonic() + timeout_s
-        while self._view.motor(motor)["moving"]:
+        while wait:
+            now = self._view.motor(motor)
+            if self._view.losses(f"motor-{motor}") != losses:
+                raise DeviceError(
+                    f"the {motor} motor's process died on the way to {goal:g}",
+                    "look where the motor is, then move it again",
+                )
+            if now["target"] != goal:
+                raise DeviceError(
+                    f"the {motor} motor was stopped or sent elsewhere on the way to {goal:g}",
+                    "move it again",
+                )
+            if not now["moving"]:
+                return
+            if cancelled is not None and cancelled():
+                self.stop_motor(motor)
+                return
             if time.monotonic() > deadline:
                 raise EngineError(f"motor {motor!r} is not there after {timeout_s:g} s", "stop it")
-            time.sleep(0.005)
+            time.sleep(_POLL_S)
+
+    def stop_motor(self, motor: str) -> None:
+        """Halt a motor where it is."""
+        self._ask(StopMotor(motor))
+
+    def stop_motors(self) -> None:
+        """Halt every motor; raise the first error when all have been told."""
+        errors = []
+        for info in self._view.motors:
+            try:
+                self.stop_motor(info.name)
+            except BeadscopeError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def motors(self) -> tuple[MotorReading, ...]:
+        """Return every motor: unit, limits, where it is, where it goes, whether it moves."""
+        self._attached()
+        readings = []
+        for info in self._view.motors:
+            if not info.unit:  # it has never been ready
+                continue
+            now = self._view.motor(info.name)
+            moving, time_ns = bool(now["moving"]), int(now["time_ns"])
+            readings.append(MotorReading(info, now["position"], now["target"], moving, time_ns))
+        return tuple(readings)
 
     def motor_positions(self) -> dict[str, float]:
         """Return the latest position of each motor, in its own unit."""
-        return {name: self._view.motor(name)["position"] for name in self._view.motors}
+        return {i.name: self._view.motor(i.name)["position"] for i in self._view.motors}
+
+    def motor_history(self, motor: str, since_ns: int = 0) -> np.ndarray:
+        """Return a motor's recent positions, oldest first: ten minutes of rest, 40 s of travel.
+
+        Parameters
+        ----------
+        motor : str
+            Its name.
+        since_ns : int
+            Only what was sampled after this time on the monotonic clock, that of frames' stamps.
+
+        Returns
+        -------
+        ndarray (n,)
+            With fields ``time_ns`` (int64, monotonic clock) and ``value`` (float64, its unit).
+            Between two samples it moved steadily: 200 samples a second on the way, 10 at rest.
+
+        Raises
+        ------
+        InputError
+            There is no such motor.
+        """
+        self._attached()
+        return self._view.motor_history(motor, since_ns)
 
     def add_control(self, name: str, control: Any) -> None:
         """Add a panel of your own, a widget or what makes one, to the docks of this Scope."""

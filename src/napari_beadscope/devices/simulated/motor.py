@@ -32,6 +32,20 @@ class MotorOptions(BaseModel):
     start: float = Field(0.0, description="position when opened, unit")
 
 
+class FocusOptions(MotorOptions):
+    """Those of a focus motor, um."""
+
+    speed: float = Field(20.0, gt=0, le=1e6, description="speed, um/s")
+
+
+class MagnetOptions(MotorOptions):
+    """Those of a magnet motor, mm."""
+
+    speed: float = Field(2.0, gt=0, le=1e6, description="speed, mm/s")
+    low: float = Field(0.0, description="lowest position, mm")
+    high: float = Field(10.0, description="highest position, mm")
+
+
 class SimulatedMotor(Opening):
     """One axis that travels at constant speed.
 
@@ -102,12 +116,17 @@ class SimulatedMotor(Opening):
         """Halt where it is."""
         self._from = self._target = self.position()
 
+    def resume_at(self, position: float) -> None:
+        """Rest at `position`, as a stage does whose controller is started anew."""
+        low, high = self.limits
+        self._from = self._target = min(max(float(position), low), high)
+
 
 def _motor(
-    name: str, unit: str, defaults: dict[str, Any], options: dict[str, Any]
+    name: str, unit: str, model: type[MotorOptions], options: dict[str, Any]
 ) -> SimulatedMotor:
     try:
-        return SimulatedMotor(name, unit, MotorOptions.model_validate({**defaults, **options}))
+        return SimulatedMotor(name, unit, model.model_validate(options))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -119,9 +138,9 @@ def _motor(
 
 def open_focus(options: dict[str, Any]) -> SimulatedMotor:
     """Return a focus motor in um: up raises the focal plane, so beads sink towards it."""
-    return _motor("focus", "um", {"speed": 20.0, "low": -50.0, "high": 50.0}, options)
+    return _motor("focus", "um", FocusOptions, options)
 
 
 def open_magnet(options: dict[str, Any]) -> SimulatedMotor:
     """Return a magnet motor in mm: up is nearer to the sample, more force."""
-    return _motor("magnet", "mm", {"speed": 2.0, "low": 0.0, "high": 10.0}, options)
+    return _motor("magnet", "mm", MagnetOptions, options)
