@@ -8,6 +8,7 @@ import pytest
 
 from napari_beadscope.core import commands, messages, orders
 from napari_beadscope.core.commands import Command, SetBeads, StartLive, command_names
+from napari_beadscope.core.locks import HeldBead, Locks, LockTask, XYLock, XYState, ZLock, ZState
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
     Event,
@@ -24,10 +25,13 @@ from napari_beadscope.core.types import (
     Roi,
     TrackerTask,
 )
+from napari_beadscope.core.window import Window
 
 STREAM = messages.Stream("r", FrameFormat(3, 4, "uint8"), 5, 6.0, True)
 SAID = {3: Annotation("a, b", False, "c\nd", True)}
 TASK = TrackerTask((Bead(1, Roi(2, 3, 16)),), Calibration(50.0, "z"), folder="f")
+XY = XYState("on", "", (1, 2), (HeldBead(3, "it is lost"),), 2, 4.0, 9)
+Z = ZState("locked", "", 1500.0, 1503.5, 3.5, -1.75, 12, ((1, 0.5), (2, -0.5)))
 VALUES = {
     "int": 3, "float": 2.5, "str": "text", "bool": True, "Any": {"a": [1, "b", None]},
     "Text": "words", "Stream": STREAM, "Stream | None": None, "FrameFormat": STREAM.format,
@@ -38,7 +42,10 @@ VALUES = {
     "Command": StartLive(), "str | None": "text", "Tracking": messages.Tracking("cpu"),
     "tuple[MotorInfo, ...]": (MotorInfo("focus", "simulated-focus", "um", -50.0, 50.0),),
     "tuple[float, float]": (-50.0, 50.0), "dict[int, Annotation]": SAID,
-    "dict[int, Annotation] | None": SAID,
+    "dict[int, Annotation] | None": SAID, "Window": Window(1, 2, 30, 40, 2),
+    "XYLock": XYLock(1.0), "XYLock | None": XYLock(2.0), "ZLock | None": ZLock(3, 1500.0),
+    "XYState | None": XY, "ZState | None": Z, "Locks": Locks(XYLock(), ZLock(), XY, Z),
+    "LockTask": LockTask(XYLock(), ZLock(), 1, 2, TASK.beads, (9, 8), "r", (1,), z_state=Z),
 }  # fmt: skip
 
 

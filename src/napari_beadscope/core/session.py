@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from napari_beadscope.core import (
     session_annotations,
     session_commands,
+    session_locks,
     session_recording,
     session_stream,
 )
@@ -31,9 +32,12 @@ from napari_beadscope.core.orders import (
     Crashed,
     Done,
     Finished,
+    FocusMoved,
+    LocksReport,
     Ready,
     RecordingFailed,
     Remark,
+    RoisMoved,
     RunCamera,
     SetTask,
     Stop,
@@ -119,6 +123,7 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
         case StreamMade(stream):
             session_stream.stream_made(turn, stream)
             _up_if_ready(turn)
+    session_locks.follow(turn, state)
     if turn.state.phase is Phase.STOPPING:
         _go_on_stopping(turn)
     return turn.state, turn.effects
@@ -150,6 +155,9 @@ def _said(turn: Turn, name: str, report: object) -> None:
     match report:
         case Done():
             session_commands.done(turn, name, report)
+            session_locks.done(turn, name, report)
+        case RoisMoved() | FocusMoved() | LocksReport():
+            session_locks.heard(turn, report)
         case Armed() | Began() | Finished() | RecordingFailed():
             session_recording.heard(turn, name, report)
         case Tracking():
@@ -183,7 +191,7 @@ def _ready(turn: Turn, name: str, report: Ready) -> None:
         turn.set(reaches={**state.reaches, name.removeprefix("motor-"): reach})
         turn.publish(MotorsChanged(turn.state.motor_infos))
         session_commands.motor_ready(turn, name)
-    else:
+    elif name != session_locks.WORKER:
         if state.stream is not None:
             turn.tell(name, Attach(state.stream))
         turn.tell(name, SetTask(_UNASKED, state.live_task()))
@@ -219,7 +227,7 @@ def _gone(turn: Turn, name: str, why: str) -> None:
     deaths = _deaths_that_count(turn, worker)
     limits, stopping = turn.state.limits, turn.state.is_stopping
     again = not worker.fatal and len(deaths) <= limits.max_restarts
-    again = again and (worker.is_core or worker.was_ready) and not stopping
+    again = again and (worker.was_ready or not name.startswith("motor-")) and not stopping
     pause = 0.0 if len(deaths) == 1 else limits.backoff_s * 2 ** min(len(deaths) - 2, 10)
     turn.worker(
         name,

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from napari_beadscope.core import session_annotations, session_recording
+from napari_beadscope.core import session_annotations, session_locks, session_recording
 from napari_beadscope.core.commands import (
     AddMotor,
     Annotate,
+    ExecuteXYLock,
     GetCamera,
     GetStatus,
     MoveMotor,
@@ -19,6 +20,8 @@ from napari_beadscope.core.commands import (
     SetBeads,
     SetCalibration,
     SetCamera,
+    SetXYLock,
+    SetZLock,
     Shutdown,
     StartLive,
     StartRecording,
@@ -101,10 +104,14 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
             _add_motor(turn, asker, name, motor, options)
         case MoveMotor(name, target):
             _check_motor(turn, name)
+            session_locks.check_free(turn.state, name)
             _order(turn, asker, f"motor-{name}", lambda number: Move(number, target))
         case StopMotor(name):
             _check_motor(turn, name)
+            session_locks.motor_stopped(turn, name)
             _order(turn, asker, f"motor-{name}", Halt)
+        case SetXYLock() | SetZLock() | ExecuteXYLock():
+            session_locks.ask(turn, asker, command)
         case StartRecording():
             session_recording.begin(turn, asker, command)
         case StopRecording():

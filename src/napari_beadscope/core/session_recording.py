@@ -8,6 +8,8 @@ Knows nothing of other commands, nor of how workers are restarted.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_beadscope.core.commands import StartRecording
 from napari_beadscope.core.errors import (
     BeadscopeError,
@@ -228,7 +230,10 @@ def holds_claim(state: State, name: str) -> bool:
 def _arm(turn: Turn, name: str, *, resume: bool) -> None:
     recording = turn.state.recording
     assert recording is not None
-    turn.tell(name, Arm(recording.number, recording.task, recording.header, resume))
+    task = recording.task
+    if name != "recorder":  # the XY-lock may have moved ROIs; movies keep those of the first frame
+        task = replace(task, beads=turn.state.beads)
+    turn.tell(name, Arm(recording.number, task, recording.header, resume))
 
 
 def _begin_if_armed(turn: Turn) -> None:
@@ -374,4 +379,4 @@ def _let_go(turn: Turn, recording: Recording) -> None:
     report = turn.state.waiting_format
     if report is not None and report.format is not None and not turn.state.is_stopping:
         turn.set(waiting_format=None)
-        turn.do(MakeStream(report.format, report.fps, report.can_wait))
+        turn.do(MakeStream(report.format, report.fps, report.can_wait, report.window))
