@@ -230,3 +230,11 @@ def check_new_folder(folder: Path, settings: Settings) -> Path:
         )
     check_space(place, _ROOM_BYTES, int(settings.recording.min_free_gb * 1e9))
     return folder
+
+
+def assumed_scale(wanted: Wanted, settings: Settings) -> str:
+    """Return the sentence on the pixel size that nobody has stated, '' if somebody has."""
+    nm_per_px = settings.tracking.nm_per_px
+    if wanted.nm_per_px is not None or nm_per_px != Settings().tracking.nm_per_px:
+        return ""
+    return f"x and y in nm assume {nm_per_px:g} nm per px; say otherwise with --nm-per-px"

@@ -19,6 +19,7 @@ from napari_beadscope.cli import interrupts
 from napari_beadscope.cli.choices import (
     Choices,
     Wanted,
+    assumed_scale,
     check_choices,
     check_new_folder,
     check_positive,
@@ -90,6 +91,9 @@ def record(request: RecordRequest, output: Output) -> None:
     source_note = _source_note(plan.camera)
     if source_note:
         output.note(f"{plan.camera}: {source_note}")
+    scale_note = assumed_scale(request.wanted, plan.settings) if plan.mode.tracks else ""
+    if scale_note:
+        output.note(scale_note)
     beads: tuple[Bead, ...] = ()
     if plan.needs_beads and plan.can_wait:
         beads = choose_beads(plan.choices, _first_of_source(plan), plan.camera, output.note)
@@ -110,7 +114,7 @@ def record(request: RecordRequest, output: Output) -> None:
             output,
             seconds=plan.seconds,
             frames=plan.frames,
-            note=source_note,
+            note="; ".join(text for text in (source_note, scale_note) if text),
         )
     summary = summarise(plan.out)
     summary["interrupted"] = stopped is not None

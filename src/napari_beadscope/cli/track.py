@@ -20,6 +20,7 @@ import typer
 from napari_beadscope.cli.choices import (
     Choices,
     Wanted,
+    assumed_scale,
     check_choices,
     check_new_folder,
     check_positive,
@@ -171,10 +172,8 @@ def _manifest(
 
 def _assumed(footage: Footage, wanted: Wanted, settings: Settings) -> Iterator[str]:
     """Yield what neither the source nor the user has said."""
-    nm_per_px = settings.tracking.nm_per_px
-    said = (wanted.nm_per_px, footage.nm_per_px)
-    if said == (None, None) and nm_per_px == Settings().tracking.nm_per_px:
-        yield f"x and y in nm assume {nm_per_px:g} nm per px; say otherwise with --nm-per-px"
+    if footage.nm_per_px is None and (text := assumed_scale(wanted, settings)):
+        yield text
     if footage.fps_assumed:
         yield (
             f"the source states no rate: {footage.fps:g} frames/s are assumed; "
