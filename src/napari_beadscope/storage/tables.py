@@ -41,7 +41,8 @@ TRACKS = np.dtype(
         ("reason", "<i4"),
     ]
 )
-_TRACK_LINE = "%d,%.6f,%d,%.3f,%.3f,%.3f,%.5f,%.5f,%.4f,%d\n"
+#: One line of tracks.csv.
+TRACK_LINE = "%d,%.6f,%d,%.3f,%.3f,%.3f,%.5f,%.5f,%.4f,%d\n"
 _FRAME_LINE = "%d,%.6f,%s,%d\n"
 _NEWLINE = ord("\n")
 
@@ -83,7 +84,7 @@ def format_tracks(
         rows["reason"],
     ]
     flat = chain.from_iterable(zip(*(column.tolist() for column in columns)))
-    return (_TRACK_LINE * len(rows) % tuple(flat)).encode()
+    return (TRACK_LINE * len(rows) % tuple(flat)).encode()
 
 
 def format_profiles(rows: np.ndarray, first_frame: int, bins: int) -> bytes:
