@@ -19,9 +19,11 @@ from napari_beadscope.core.types import (
     Calibration,
     FrameFormat,
     FrameStamp,
+    MotorInfo,
     Roi,
 )
 from napari_beadscope.devices.camera import Property
+from napari_beadscope.script.instruments import MotorReading
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class FakeScope:
         self.dropped = 0
         self.backlog = 0
         self.fail_with: dict[str, Exception] = {}
+        self.motor_infos = (MotorInfo("magnet", "simulated-magnet", "mm", 0.0, 10.0),)
+        self.controls: list[tuple[str, Any]] = []
+        self.timeplots: list[Any] = []
         self._callback: Callable[[Any], None] | None = None
         self._start = time.monotonic()
         self._recording_frame = 0
@@ -237,6 +242,18 @@ class FakeScope:
         self._called("set_camera")
         for name, value in values.items():
             setattr(self, name, value)
+
+    def motors(self) -> tuple[MotorReading, ...]:
+        now = time.monotonic_ns()
+        return tuple(MotorReading(info, 1.0, 1.0, False, now) for info in self.motor_infos)
+
+    def motor_history(self, motor: str, since_ns: int = 0) -> np.ndarray:
+        """A motor that goes to and fro once in ten seconds."""
+        self._called("motor_history")
+        samples = np.zeros(100, [("time_ns", "<i8"), ("value", "<f8")])
+        samples["time_ns"] = time.monotonic_ns() - np.arange(100)[::-1] * 100_000_000
+        samples["value"] = np.sin(samples["time_ns"] * 2e-10 * np.pi)
+        return samples[samples["time_ns"] > since_ns]
 
     def on_event(self, callback: Callable[[Any], None]) -> Callable[[], None]:
         self._callback = callback

@@ -44,7 +44,7 @@ def power_spectrum(
     --------
     >>> t = np.arange(1000) / 100.0
     >>> frequency_hz, density = power_spectrum(np.sin(2 * np.pi * 10 * t), 100.0)
-    >>> 9.5 < frequency_hz[density.argmax()] < 10.5
+    >>> bool(9.5 < frequency_hz[density.argmax()] < 10.5)
     True
     """
     values = np.asarray(values, dtype=np.float64)

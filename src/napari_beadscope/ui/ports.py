@@ -62,6 +62,10 @@ class ScopePort(Protocol):
         """Copy the newest frame into `buffer` ``(y, x)``."""
         ...
 
+    def latest_frame(self) -> Any:
+        """Return a copy of the newest frame with its number, None if there is none."""
+        ...
+
     def tracks(self, since_seq: int = -1) -> np.ndarray:
         """Return the track rows newer than `since_seq`."""
         ...
@@ -115,6 +119,14 @@ class ScopePort(Protocol):
 
     def set_camera(self, **values: Any) -> Any:
         """Set camera properties."""
+        ...
+
+    def motors(self) -> Sequence[Any]:
+        """Return every motor: `info` (name, unit, limits), position, target, moving."""
+        ...
+
+    def motor_history(self, motor: str, since_ns: int = 0) -> np.ndarray:
+        """Return a motor's recent positions: fields time_ns (monotonic) and value (its unit)."""
         ...
 
     def on_event(self, callback: Callable[[Any], None]) -> Callable[[], None]:

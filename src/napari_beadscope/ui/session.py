@@ -22,6 +22,7 @@ from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
 from napari_beadscope.ui.long_jobs import LongJobs
 from napari_beadscope.ui.messages import message_of_error, message_of_event
 from napari_beadscope.ui.model import Message, Phase, SessionModel
+from napari_beadscope.ui.plots.history import History
 from napari_beadscope.ui.ports import ScopePort, ScopeSource
 from napari_beadscope.ui.watch import EngineWatch, Overlay
 
@@ -83,6 +84,11 @@ class Session:
     def attached(self) -> bool:
         """Whether the engine was started elsewhere, with options that nobody here knows."""
         return self._scope is not None and self._started_with is None
+
+    @property
+    def history(self) -> History | None:
+        """The last minutes of every bead, None without an engine."""
+        return None if self._watch is None else self._watch.history
 
     @property
     def overlay(self) -> Overlay | None:

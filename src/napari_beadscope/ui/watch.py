@@ -15,14 +15,20 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.core.errors import BeadscopeError, EngineError
+from napari_beadscope.core.messages import StreamChanged
+from napari_beadscope.ui.plots.history import History
 from napari_beadscope.ui.ports import ScopePort
 from napari_beadscope.ui.trails import Newest, Trails
 
 TRACKS_EVERY_S = 0.1
 STATUS_EVERY_S = 0.2
 TRAILS_EVERY_S = 0.5
+#: Positions older than this are not those of now.
+STALE_AFTER_S = 2.0
 #: This many failed questions in a row mean that the engine is gone.
 GONE_AFTER = 5
+#: Trackers take turns: rows of this many frames back may come after those of the newest.
+LATE_FRAMES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,12 @@ class Overlay:
     newest: Newest
     vertices: np.ndarray  # (n, 4)
     vertices_number: int
+    rows_s: float  # monotonic time when the newest row came
+
+    @property
+    def stale(self) -> bool:
+        """Whether positions are not those of now."""
+        return time.monotonic() - self.rows_s > STALE_AFTER_S
 
 
 class EngineWatch:
@@ -42,10 +54,16 @@ class EngineWatch:
     ----------
     scope : ScopePort
         Started or attached.
+
+    Attributes
+    ----------
+    history : History
+        The last minutes of every bead.
     """
 
     def __init__(self, scope: ScopePort) -> None:
         self._scope = scope
+        self.history = History()
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=1000)
@@ -56,7 +74,9 @@ class EngineWatch:
         self._trails = Trails()
         self._beads: frozenset[int] | None = None
         self._seq = -1
-        self._unsubscribe = scope.on_event(self._events.append)
+        self._rows_s = 0.0
+        self._generation = 0  # of frame formats
+        self._unsubscribe = scope.on_event(self._heard)
         self._thread = threading.Thread(target=self._run, name="beadscope-watch", daemon=True)
         self._thread.start()
 
@@ -92,12 +112,23 @@ class EngineWatch:
         with self._lock:
             self._beads = beads
             self._trails.keep(set(beads))
+        self.history.keep(beads)
 
     def close(self) -> None:
         """Stop to watch; waits at most 0.2 s for the thread."""
         self._unsubscribe()
         self._stop.set()
         self._thread.join(timeout=0.2)
+
+    def _heard(self, event: Any) -> None:
+        """Called on the scope's thread."""
+        if isinstance(event, StreamChanged):  # places from before are places in other frames
+            with self._lock:
+                self._trails.clear()
+                self._generation += 1
+                self.history.clear()
+                self._overlay = self._drawn(with_trails=True)
+        self._events.append(event)
 
     def _run(self) -> None:
         due_status = due_trails = 0.0
@@ -126,19 +157,29 @@ class EngineWatch:
             self._answered_s = time.monotonic()
 
     def _read_tracks(self, with_trails: bool) -> None:
-        rows = self._scope.tracks(self._seq)
+        generation = self._generation
+        rows = self._scope.tracks(max(-1, self._seq - LATE_FRAMES))
         with self._lock:
+            if generation != self._generation:  # rows of other frames
+                return
+            if self._beads is not None:
+                rows = rows[np.isin(rows["bead"], list(self._beads))]
+            self.history.add(rows)
+            rows = rows[rows["seq"] > self._seq]
             if len(rows):
                 self._seq = int(rows["seq"].max())
-                if self._beads is not None:
-                    rows = rows[np.isin(rows["bead"], list(self._beads))]
+                self._rows_s = time.monotonic()
                 self._trails.add(rows)
             elif not with_trails:
                 return
-            old = self._overlay
-            number = 0 if old is None else old.number + 1
-            if with_trails or old is None:
-                vertices, vertices_number = self._trails.vertices(), number
-            else:
-                vertices, vertices_number = old.vertices, old.vertices_number
-            self._overlay = Overlay(number, self._trails.newest(), vertices, vertices_number)
+            self._overlay = self._drawn(with_trails)
+
+    def _drawn(self, with_trails: bool) -> Overlay:
+        old = self._overlay
+        number = 0 if old is None else old.number + 1
+        if with_trails or old is None:
+            vertices, vertices_number = self._trails.vertices(), number
+        else:
+            vertices, vertices_number = old.vertices, old.vertices_number
+        newest = self._trails.newest()
+        return Overlay(number, newest, vertices, vertices_number, self._rows_s)
