@@ -118,6 +118,7 @@ class StatusBoard:
             state.streaming,
             state.recording.task.folder if state.recording else "",
             state.annotations,
+            state.locks,
         )
 
     def _latency_ms(self, trackers: list[dict]) -> float:

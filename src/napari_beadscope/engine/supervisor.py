@@ -23,6 +23,7 @@ from napari_beadscope.core import session
 from napari_beadscope.core.commands import GetStatus
 from napari_beadscope.core.errors import RingError
 from napari_beadscope.core.messages import (
+    LocksChanged,
     Log,
     Reply,
     Request,
@@ -195,7 +196,8 @@ class Supervisor:
                 self._callers.publish(StatusChanged(self._board.status(self._state)))
                 self._callers.answer(client, reply)
             case Publish(event):
-                _LOG.info("%s", event)
+                often = isinstance(event, LocksChanged)  # the control process logs what matters
+                _LOG.log(logging.DEBUG if often else logging.INFO, "%s", event)
                 self._callers.publish(StatusChanged(self._board.status(self._state)))
                 self._callers.publish(event)
             case MakeStream():

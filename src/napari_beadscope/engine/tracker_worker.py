@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_beadscope.core.orders import (
     Begin,
     End,
     Finished,
+    MoveRois,
     Order,
     Ready,
     SetTask,
@@ -34,6 +36,7 @@ from napari_beadscope.engine.worker import FrameWorker
 from napari_beadscope.ring import FrameReader, TrackRingSpec, TrackWriter
 from napari_beadscope.tracking import Backend, ZLut
 from napari_beadscope.tracking.choice import Choice, choose_backend, few_for_gpu
+from napari_beadscope.tracking.gpu_memory import memory_in_use
 from napari_beadscope.tracking.rows import to_rows
 
 _LOG = logging.getLogger(__name__)
@@ -72,7 +75,7 @@ class TrackerWorker(FrameWorker):
         self._stop = -1
         self._next = 0
         self._quiet: tuple[int, float] = (-1, 0.0)
-        self._total = self._tracked = self._number = 0
+        self._total = self._tracked = self._number = self._gpu_due_ns = 0
 
     def open(self) -> None:
         """Report readiness; backends are opened with the first task or stream."""
@@ -80,9 +83,10 @@ class TrackerWorker(FrameWorker):
         self._warm_up_at = time.monotonic() + _CAMERA_FIRST_S
 
     def attach(self, stream: Stream) -> None:
-        """Attach to the frame ring."""
+        """Attach to the frame ring; what to track in its frames is told next."""
         super().attach(stream)
         assert self._ring is not None
+        self._task = replace(self._task, beads=())
         self._next = self._mine(self._ring.head)
         self._warm_up_at = 0.0
 
@@ -91,6 +95,9 @@ class TrackerWorker(FrameWorker):
         match order:
             case SetTask(number, task):
                 self._set_task(number, task)
+            case MoveRois(beads):
+                if [bead.bead for bead in beads] == [bead.bead for bead in self._task.beads]:
+                    self._task = replace(self._task, beads=beads)
             case Arm(number, task, _, resume):
                 self._arm(number, task, resume)
             case Begin(number, first, stop):
@@ -305,7 +312,7 @@ class TrackerWorker(FrameWorker):
         if found is not None:
             crops = self._crops(found[0])
             if ring.holds(seq):
-                self._publish(self._track([(seq, found[1], crops)]), seq + 1)
+                self._publish(self._track([(seq, found[1], crops)]), seq + 1, found[1].time_ns)
         self._next = seq + self._count
         return 0.0
 
@@ -321,11 +328,11 @@ class TrackerWorker(FrameWorker):
     ) -> None:
         rows = self._track(batch)
         following = batch[-1][0] + self._count
-        self._publish(rows, following)
+        self._publish(rows, following, batch[0][1].time_ns)
         ring.advance(self._claim, following)
         self._next = following
 
-    def _publish(self, rows: np.ndarray, done: int) -> None:
+    def _publish(self, rows: np.ndarray, done: int, exposed_ns: int = 0) -> None:
         """Append rows, waiting for the recorder while its claim leaves no room."""
         give_up_s = math.inf
         while not self._rows.append(rows, done):
@@ -337,6 +344,18 @@ class TrackerWorker(FrameWorker):
                 break
         self._total += len(rows)
         self.beat(rows=self._total, frames=done, tracked=self._tracked, busy=0)
+        if exposed_ns and len(rows):
+            self._measure(exposed_ns)
+
+    def _measure(self, exposed_ns: int) -> None:
+        """Show how late the newest rows are, and once a second how full the GPU is."""
+        now_ns = time.monotonic_ns()
+        values = {"latency_us": (now_ns - exposed_ns) // 1000}
+        if self._backend is not None and now_ns >= self._gpu_due_ns:
+            self._gpu_due_ns = now_ns + 1_000_000_000
+            used, total = memory_in_use(self._backend.device)
+            values |= {"gpu_used": used, "gpu_total": total}
+        self._health.write(self.config.row, **values)
 
     def _track(self, batch: list[tuple[int, FrameStamp, np.ndarray]]) -> np.ndarray:
         """Return the track rows of a batch, bead after bead, frame after frame."""

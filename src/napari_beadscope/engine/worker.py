@@ -42,6 +42,7 @@ _ROLES = {
     "tracker": "tracker_worker:TrackerWorker",
     "recorder": "recorder_worker:RecorderWorker",
     "motor": "motor_worker:MotorWorker",
+    "control": "control_worker:ControlWorker",
 }
 
 

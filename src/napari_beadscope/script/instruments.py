@@ -17,7 +17,7 @@ from napari_beadscope.core.errors import BeadscopeError, DeviceError, EngineErro
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import MotorInfo
 from napari_beadscope.script.configure import number
-from napari_beadscope.script.link import Link
+from napari_beadscope.script.locking import Locking
 
 _POLL_S = 0.005
 
@@ -36,7 +36,7 @@ class MotorReading:
     time_ns: int
 
 
-class Instruments(Link):
+class Instruments(Locking):
     """What moves, and what users add."""
 
     def __init__(self, camera: str, settings: Settings) -> None:

@@ -17,12 +17,14 @@ from napari_beadscope.core.errors import (
     StorageError,
     named_error,
 )
+from napari_beadscope.core.locks import Locks
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
     AnnotationsChanged,
     BeadsChanged,
     CalibrationChanged,
     Event,
+    LocksChanged,
     MotorsChanged,
     Progress,
     Status,
@@ -73,6 +75,7 @@ class EngineView:
         self.beads: tuple[Bead, ...] = ()
         self.annotations: dict[int, Annotation] = {}
         self.calibration = Calibration()
+        self.locks = Locks()
         self.motors: tuple[MotorInfo, ...] = ()
         self.streaming = False
         self._changed = threading.Condition()
@@ -100,7 +103,7 @@ class EngineView:
         self._motor_table = LatestTable.attach(motor_spec(shared.motors))
         self._motor_history = HistoryTable.attach(motor_history_spec(shared.motor_history))
         self.beads, self.calibration = welcome.beads, welcome.calibration
-        self.annotations = welcome.annotations
+        self.annotations, self.locks = welcome.annotations, welcome.locks
         self.motors, self.streaming = welcome.motors, welcome.streaming
         if welcome.stream is not None:
             self._attach(welcome.stream)
@@ -118,6 +121,8 @@ class EngineView:
                     self._attach(stream)
                 case BeadsChanged(beads):
                     self.beads = beads
+                case LocksChanged(locks):
+                    self.locks = locks
                 case AnnotationsChanged(annotations):
                     self.annotations = annotations
                 case CalibrationChanged(calibration):
@@ -205,6 +210,13 @@ class EngineView:
         if self._stream is None:
             raise EngineError("the camera is not ready", "wait until start-up has ended")
         return self._stream.format
+
+    @property
+    def ring(self) -> FrameReader:
+        """The present frame ring; another object once the camera's format has changed."""
+        if self._ring is None:
+            raise EngineError("the camera is not ready", "wait until start-up has ended")
+        return self._ring
 
     def latest_frame(self) -> Frame | None:
         """Return a copy of the newest frame."""
