@@ -8,6 +8,7 @@ from napari_beadscope.core.commands import (
     AddMotor,
     GetCamera,
     MoveMotor,
+    SetCalibration,
     SetCamera,
     Shutdown,
     StartLive,
@@ -15,6 +16,7 @@ from napari_beadscope.core.commands import (
 )
 from napari_beadscope.core.messages import (
     BeadsChanged,
+    CalibrationChanged,
     LiveChanged,
     Progress,
     Stopping,
@@ -28,7 +30,6 @@ from napari_beadscope.core.orders import (
     Done,
     Ready,
     RunCamera,
-    SetProperty,
     SetTask,
     Stop,
     StreamEnded,
@@ -45,7 +46,8 @@ from napari_beadscope.core.session_state import (
     StreamMade,
     WorkerState,
 )
-from napari_beadscope.core.types import FrameFormat
+from napari_beadscope.core.types import Calibration, FrameFormat
+from napari_beadscope.core.window import Window, follow
 
 
 def spawned(engine) -> list[str]:
@@ -244,12 +246,9 @@ def test_a_restarted_camera_streams_on_with_its_settings(engine):
     engine.say("camera", Done(engine.state.counter, "DeviceError", "not -1", "more"))
     assert (engine.reply(refused).error, engine.reply(refused).what) == ("DeviceError", "not -1")
     engine.gone("camera")
+    assert engine.state.camera_settings == {"exposure_ms": 3.0}  # what its successor starts with
     engine.ready("camera")
-    assert engine.orders("camera") == [
-        SetProperty(-1, "exposure_ms", 3.0),
-        Attach(engine.state.stream),
-        RunCamera(True),
-    ]
+    assert engine.orders("camera") == [Attach(engine.state.stream), RunCamera(True)]
 
 
 def test_live_is_wanted_while_the_camera_is_away_and_done_when_it_is_back(engine):
@@ -296,6 +295,64 @@ def test_another_frame_format_makes_another_ring(engine):
         assert engine.orders(name, Attach)
     assert [bead.bead for bead in engine.events(BeadsChanged)[-1].beads] == [0]
     assert engine.orders("tracker-1", SetTask)[0].task.beads == engine.state.beads
+
+
+def test_beads_follow_to_another_window_of_the_sensor(engine):
+    form, whole = engine.state.stream.format, Window(0, 0, *engine.state.stream.format.shape)
+    engine.say("camera", Ready(form, 100.0, window=whole))
+    engine.feed(StreamMade(Stream("ring2", form, 8, 100.0, False, whole, first=90)))
+    engine.say("tracker-0", Done(-1))
+    before = engine.state.beads
+    part = FrameFormat(80, 90, "uint8")
+    window = Window(10, 20, 80, 90)
+    number = engine.ask(SetCamera("roi", window.text))
+    engine.say("camera", Ready(part, 100.0, window=window))
+    assert MakeStream(part, 100.0, False, window) in engine.effects
+    engine.feed(StreamMade(Stream("ring3", part, 8, 100.0, False, window, first=120)))
+    moved, left_out = follow(before, whole, window, part.shape)
+    assert engine.state.beads == moved
+    assert engine.events(BeadsChanged)[-1].beads == moved
+    assert bool(engine.events(BeadsChanged)[-1].why) == bool(left_out)
+    for name in ("tracker-0", "tracker-1"):
+        orders = engine.orders(name)
+        attach = max(i for i, order in enumerate(orders) if isinstance(order, Attach))
+        assert [order.task.beads for order in orders[attach + 1 :]] == [moved]
+    engine.say("camera", Done(engine.state.counter, value=["all"]))
+    assert engine.reply(number).value == ["all"]
+
+
+def test_the_same_format_from_another_window_makes_another_ring_too(engine):
+    form = engine.state.stream.format
+    window = Window(5, 5, *form.shape)
+    engine.say("camera", Ready(form, 100.0, window=window))
+    assert MakeStream(form, 100.0, False, window) in engine.effects
+
+
+def test_binning_changes_the_pixel_size_and_drops_the_zlut(engine):
+    form = engine.state.stream.format
+    engine.feed(StreamMade(Stream("ring2", form, 8, 9.0, False, Window(0, 0, *form.shape))))
+    engine.ask(SetCalibration(Calibration(80.0, "zlut.txt")))
+    number = engine.state.counter
+    for name in ("tracker-0", "tracker-1"):
+        engine.say(name, Done(number))
+    half = FrameFormat(form.height_px // 2, form.width_px // 2, form.dtype)
+    window = Window(0, 0, *form.shape, binning=2)
+    engine.feed(StreamMade(Stream("ring3", half, 8, 9.0, False, window)))
+    assert engine.state.calibration == Calibration(160.0, "")
+    changed = engine.events(CalibrationChanged)[-1]
+    assert changed.calibration == engine.state.calibration
+    assert "another binning" in changed.why
+
+
+def test_no_recording_begins_while_the_camera_is_being_set(engine):
+    engine.ask(SetCamera("roi", "0,0,64,64"))
+    refused = engine.reply(engine.ask(StartRecording("f", "full")))
+    assert "being changed" in refused.what
+    engine.say("camera", Done(engine.state.counter, value=[]))
+    engine.ask(StartRecording("f", "full"))
+    assert engine.state.recording is not None
+    late = engine.reply(engine.ask(SetCamera("roi", "full")))
+    assert "while recording" in late.what
 
 
 # shutdown

@@ -38,8 +38,10 @@ def check_recording(state: State, command: StartRecording) -> AcquisitionMode:
     check_not_failed(state, "camera")
     for name in ("recorder", *(state.trackers if mode.tracks else ())):
         check_ready(state, name)
-    if any(pending.changes for pending in state.pending):
-        raise StateError("beads, calibration or backend are being changed", "try again in a moment")
+    if any(pending.changes or pending.setting for pending in state.pending):
+        raise StateError(
+            "beads, calibration, backend or camera are being changed", "try again in a moment"
+        )
     return mode
 
 

@@ -22,6 +22,7 @@ from napari_beadscope.core.orders import (
 )
 from napari_beadscope.core.types import FrameStamp
 from napari_beadscope.devices import Camera, EndOfStream, Resumable, open_camera
+from napari_beadscope.devices.camera import window_of
 from napari_beadscope.engine.config import WorkerConfig, motor_spec
 from napari_beadscope.engine.places import camera_claim
 from napari_beadscope.engine.worker import RingWorker
@@ -49,6 +50,8 @@ class CameraWorker(RingWorker):
         self._ring: FrameWriter | None = None
         self._scratch: np.ndarray | None = None
         self._running = False
+        self._fits = False  # the ring is for the frames that the camera makes now
+        self._joined = False
         self._base: int | None = None  # added to the camera's frame numbers; None: not known yet
         self._logged = (time.monotonic(), 0, 0)
         self.camera: Camera
@@ -64,25 +67,41 @@ class CameraWorker(RingWorker):
         self.camera.open()
         self._held.callback(self.camera.close)
         self.beat()
+        for name, value in self.config.camera_settings.items():
+            try:
+                self.camera.set(name, value)
+            except BeadscopeError as error:
+                _LOG.warning("%s cannot be set to what it was: %s", name, error)
+        self._report_ready()
+
+    def _report_ready(self) -> None:
+        camera = self.camera
         self.report(
             Ready(
-                self.camera.format,
-                self.camera.fps,
-                self.camera.can_wait,
-                properties={p.name: p.value for p in self.camera.properties()},
+                camera.format,
+                camera.fps,
+                camera.can_wait,
+                properties={p.name: p.value for p in camera.properties()},
+                window=window_of(camera),
             )
         )
 
     def attach(self, stream: Stream) -> None:
-        """Attach to the frame ring, or go on where a dead predecessor stopped writing it."""
+        """Attach to the frame ring, or go on where a dead predecessor stopped writing it.
+
+        The ring may be one for what the camera was before it was set again; then nothing is
+        written to it, and another one comes.
+        """
+        self._fits = (stream.format, stream.window) == (self.camera.format, window_of(self.camera))
         if self._ring is not None:
             self._ring.close()
         self._ring = FrameWriter.attach(FrameRingSpec(stream.ring, stream.format, stream.slots))
         self._scratch = np.empty(stream.format.shape, stream.format.dtype)
         seen = self._ring.seen
-        if seen is not None and isinstance(self.camera, Resumable):
+        if not self._joined and seen is not None and isinstance(self.camera, Resumable):
             self.camera.resume_after(seen)
             self._base = 0
+        self._joined = True
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
@@ -90,18 +109,25 @@ class CameraWorker(RingWorker):
             case RunCamera(on):
                 self._run(on)
             case SetProperty(number, name, value):
-                try:
-                    self.camera.set(name, value)
-                except BeadscopeError as error:
-                    self.done(number, error)
-                else:
-                    self.done(number, value=self._properties())
+                self._set(number, name, value)
             case ListProperties(number):
                 self.done(number, value=self._properties())
             case KnowMotors(names):
                 self._motor_names = names
             case _:
                 super().obey(order)
+
+    def _set(self, number: int, name: str, value: float | str) -> None:
+        before = self.camera.format, window_of(self.camera)
+        try:
+            self.camera.set(name, value)
+        except BeadscopeError as error:
+            self.done(number, error)
+            return
+        if (self.camera.format, window_of(self.camera)) != before:
+            self._fits = False  # until there is a ring for such frames
+            self._report_ready()
+        self.done(number, value=self._properties())
 
     def is_hopeless(self) -> bool:
         """What cannot be opened, or a source that can be read again and failed, fails again."""
@@ -111,6 +137,8 @@ class CameraWorker(RingWorker):
         """Bring one frame into the ring."""
         if not self._running or self._ring is None or self.is_orphan:
             return _IDLE_PAUSE_S
+        if not self._fits:
+            return _FULL_PAUSE_S
         slot = self._ring.claim()
         if slot is None and self.camera.can_wait:
             return _FULL_PAUSE_S

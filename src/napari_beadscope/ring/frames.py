@@ -160,13 +160,20 @@ class FrameWriter(_FrameRing):
     """
 
     @classmethod
-    def create(cls, spec: FrameRingSpec) -> FrameWriter:
-        """Create the segment and its header; raise `RingError` if memory is short."""
+    def create(cls, spec: FrameRingSpec, after: FrameWriter | None = None) -> FrameWriter:
+        """Create the segment and its header; raise `RingError` if memory is short.
+
+        Counts go on where those of the ring `after`, which it replaces, have ended: ``seq``, what
+        was lost, and the newest frame that was seen.
+        """
         if spec.slots < 1:
             raise RingError(f"a frame ring of {spec.slots} slots", "give it at least one")
         ring = cls(spec, Segment.create(spec.name, spec.nbytes))
         ring._slots[:, 0] = -1
         ring._lines[_MAGIC, 1:5] = _shape(spec)
+        if after is not None:
+            for line in (_HEAD, _DROPPED, _SEEN):
+                ring._lines[line] = after._lines[line]
         ring._fence()
         ring._lines[_MAGIC, 0] = _VERSION
         return ring
