@@ -288,3 +288,20 @@ def test_a_start_that_fails_leaves_no_segment(
     assert segment_names() == []
     monkeypatch.undo()
     assert segment_names() == before
+
+
+def test_an_engine_of_another_version_is_named_and_not_left_behind(
+    options: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import msgspec
+
+    from napari_beadscope.engine import client
+
+    class Welcome(msgspec.Struct, tag=True, forbid_unknown_fields=True):
+        session: str
+
+    monkeypatch.setattr(client, "Welcome", Welcome)
+    scope = Scope("simulated", options=options, settings=SMALL)
+    with pytest.raises(EngineError, match="another version of napari-beadscope"):
+        scope.start()
+    assert list_engines() == ()

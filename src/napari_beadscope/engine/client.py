@@ -64,6 +64,12 @@ class EngineClient:
         except (EOFError, OSError) as error:
             connection.close()
             raise EngineError(f"engine {info.engine_id} hung up", "start a new one") from error
+        except msgspec.MsgspecError as error:
+            connection.close()
+            raise EngineError(
+                f"engine {info.engine_id} is of another version of napari-beadscope ({error})",
+                f"let that version stop it, or end process {info.pid}",
+            ) from error
         self._link = Link(connection, ToFrontEnd, self._heard, self._closed, "engine")
 
     def start(self) -> None:

@@ -25,17 +25,15 @@ from napari_beadscope.engine import (
     remove_leftovers,
 )
 from napari_beadscope.script.configure import as_settings, engine_config
-from napari_beadscope.script.experiment import Experiment
-from napari_beadscope.script.instruments import Instruments
 from napari_beadscope.script.link import STOP_TIMEOUT_S
-from napari_beadscope.script.looking import Looking
 from napari_beadscope.script.recording import Recorder
+from napari_beadscope.script.sweep import Sweeper
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S = 120.0
 
 
-class Scope(Looking, Experiment, Instruments, Recorder, Closing):
+class Scope(Sweeper, Recorder, Closing):
     """A microscope: start it, look at it, find beads, record, stop it.
 
     Parameters
@@ -91,6 +89,10 @@ class Scope(Looking, Experiment, Instruments, Recorder, Closing):
         scope._view.wait_up(_START_TIMEOUT_S)
         return scope
 
+    def again(self) -> Scope:
+        """Return another Scope attached to the same engine, for work that outlives this one."""
+        return type(self).attach(self._attached().info.engine_id)
+
     def start(self, timeout_s: float = _START_TIMEOUT_S) -> Self:
         """Start the engine and return when it is ready; starting twice only warns.
 
@@ -123,6 +125,8 @@ class Scope(Looking, Experiment, Instruments, Recorder, Closing):
         """End the engine, a recording in progress first; return when every process has gone."""
         if self._client is None:
             self._stopped = True
+            if self._process is not None and self._process.poll() is None:
+                _end_unheard(self._process)
             return
         client, process = self._client, self._process
         try:
@@ -196,6 +200,17 @@ class Scope(Looking, Experiment, Instruments, Recorder, Closing):
             self.set_calibration(zlut=tracking.zlut)
         if tracking.backend != "auto":  # the engine was told: now refuse one that cannot be used
             self.set_backend(tracking.backend, tracking.method)
+
+
+def _end_unheard(engine: subprocess.Popen) -> None:
+    """End an engine that has not let us in, and what it has started."""
+    import psutil
+
+    children = psutil.Process(engine.pid).children(recursive=True)
+    engine.terminate()
+    engine.wait(STOP_TIMEOUT_S)
+    psutil.wait_procs(children, STOP_TIMEOUT_S)
+    remove_leftovers()
 
 
 def _wait_for_end(pid: int, timeout_s: float) -> None:
