@@ -22,7 +22,6 @@ from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
 from napari_beadscope.ui.long_jobs import LongJobs
 from napari_beadscope.ui.messages import message_of_error, message_of_event
 from napari_beadscope.ui.model import Message, Phase, SessionModel
-from napari_beadscope.ui.plots.history import History
 from napari_beadscope.ui.ports import ScopePort, ScopeSource
 from napari_beadscope.ui.watch import EngineWatch, Overlay
 
@@ -86,9 +85,9 @@ class Session:
         return self._scope is not None and self._started_with is None
 
     @property
-    def history(self) -> History | None:
-        """The last minutes of every bead, None without an engine."""
-        return None if self._watch is None else self._watch.history
+    def watch(self) -> EngineWatch | None:
+        """What was seen of the engine, None without one."""
+        return self._watch
 
     @property
     def overlay(self) -> Overlay | None:

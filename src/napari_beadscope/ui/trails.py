@@ -89,6 +89,10 @@ class Trails:
         self._last_ns = int(times.max())
         return rows[np.isin(rows["frame"], frames[taken])]
 
+    def row_of(self, bead: int) -> np.void | None:
+        """Return the newest row of a bead as it came, profile and all, None without one."""
+        return self._newest.get(bead)
+
     def newest(self) -> Newest:
         """Return the newest row of each bead."""
         rows = [self._newest[bead] for bead in sorted(self._newest)]

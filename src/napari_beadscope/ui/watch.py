@@ -100,6 +100,11 @@ class EngineWatch:
         """What to draw over the frame, None before the first track row."""
         return self._overlay
 
+    def row_of(self, bead: int) -> np.void | None:
+        """Return the newest row (`TRACK_ROW`) of a bead, None without one."""
+        with self._lock:
+            return self._trails.row_of(bead)
+
     def take_events(self) -> list[Any]:
         """Return the events since the last call."""
         taken = []

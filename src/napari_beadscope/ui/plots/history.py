@@ -87,7 +87,7 @@ class History:
         self._preferred: frozenset[int] = frozenset()
         self._left_out: set[int] = set()
         self._newest = -1  # seq
-        self._first_ns = 0
+        self._first_ns = time.monotonic_ns()
         self._skew_ns = 0
         self.version = 0
 
@@ -201,6 +201,7 @@ class History:
 
     def _clear(self) -> None:
         self._seq[:] = -1
+        self._first_ns, self._skew_ns = time.monotonic_ns(), 0
         self._column.clear()
         self._left_out.clear()
         self._newest = -1

@@ -5,6 +5,7 @@ Owns the conversion to nanometres and to one axis of time. Must not know Qt or k
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,8 +95,10 @@ class LiveSource:
 
     @property
     def span_s(self) -> tuple[float, float]:
-        """Times of the first and last frame."""
-        return self._history.span_s
+        """Times of the first and last frame; without any, from when one could have come to now."""
+        if self._history.beads:
+            return self._history.span_s
+        return (0.0, self._history.second_of(time.monotonic_ns()))
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:

@@ -1,0 +1,360 @@
+"""The Plots dock's mind: what is to be plotted, of which beads, from where.
+
+Owns the choices and what follows from them. Must not know Qt; computes nothing itself, but hands
+out the work for a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from psygnal import SignalGroupDescriptor
+
+from napari_beadscope.core.errors import BeadscopeError, InputError
+from napari_beadscope.ui.plots import frames, statistics, traces
+from napari_beadscope.ui.plots.figure import AXES, OF_TRACKS, Figure, Kind, Request, Table, empty
+from napari_beadscope.ui.plots.samples import Samples
+from napari_beadscope.ui.plots.sources import LiveSource, RecordedSource, Source
+from napari_beadscope.ui.session import Session
+
+LIVE = "live"
+#: Without a choice, this many beads are drawn.
+FIRST = 4
+WINDOWS_S = (10, 30, 60, 120, 300, 600)
+
+KINDS = {
+    Kind.TIME: ("Time", "x, y, z, motors and your own quantities against time"),
+    Kind.RELATION: ("XY, motor", "One coordinate, motor or quantity against another"),
+    Kind.HISTOGRAM: ("Intensities", "How many pixels of the live frame have which intensity"),
+    Kind.PROFILE: ("Radial profile", "The rings of one bead, now, over its Z-LUT"),
+    Kind.ALLAN: ("Allan deviation", "Stability by averaging time: noise falls, drift rises"),
+    Kind.SPECTRUM: ("Spectrum", "Power spectral density of a coordinate"),
+}
+_FIGURES = {
+    Kind.TIME: (traces.time_figure, traces.time_table),
+    Kind.RELATION: (traces.relation_figure, traces.relation_table),
+    Kind.ALLAN: (statistics.allan_figure, statistics.allan_table),
+    Kind.SPECTRUM: (statistics.spectrum_figure, statistics.spectrum_table),
+}
+_FRAME_FIGURES = {
+    Kind.HISTOGRAM: (frames.histogram_figure, frames.histogram_table),
+    Kind.PROFILE: (frames.profile_figure, frames.profile_table),
+}
+_EVERY_S = {
+    Kind.RELATION: 0.5,
+    Kind.HISTOGRAM: 0.25,
+    Kind.PROFILE: 0.15,
+    Kind.ALLAN: 1.0,
+    Kind.SPECTRUM: 1.0,
+}
+_NO_REFERENCE = "Mark a bead as reference in the Annotations dock first"
+
+
+@dataclass
+class PlotChoices:
+    """What the user has chosen; ``events`` has one signal per field."""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    kind: Kind = Kind.TIME
+    source: str = LIVE
+    beads: str = ""  # as typed
+    window_s: float = 30.0
+    paused: bool = False
+    corrected: bool = False
+    centred: bool = True
+    hidden: frozenset[str] = field(default_factory=frozenset)  # rows of the time plot
+    across: str = "x"
+    up: str = "y"
+    axis: str = "x"
+    region: str = "frame"
+
+
+class PlotsPresenter:
+    """What the Plots dock shows and does.
+
+    Parameters
+    ----------
+    session : Session
+        Shared by all docks of the viewer.
+    own : Samples
+        Quantities that users plot.
+    layers : callable
+        Returns the viewer's layers, of which those with tracks are sources.
+    """
+
+    def __init__(self, session: Session, own: Samples, layers: Callable[[], Iterable[Any]]) -> None:
+        self._session, self._own, self._layers = session, own, layers
+        self.choices = PlotChoices()
+        self._live: tuple[Any, LiveSource] | None = None
+        self._recorded: dict[str, tuple[Any, RecordedSource]] = {}
+        self._zlut = frames.ZLutFile()
+        self._typed: tuple[int, ...] | None = ()
+        self.choices.events.beads.connect(self._parse)
+
+    # what there is to choose from
+
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Return keys and names of what can be plotted: the engine, then opened tracks."""
+        found = [(LIVE, "live")]
+        found += [(f"layer:{layer.name}", layer.name) for layer in self._tracks_layers()]
+        return tuple(found)
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """Return names and labels of what the time plot can show, x, y and z first."""
+        quantities = self._quantities()
+        return (
+            *((axis, f"{axis} (nm)") for axis in AXES),
+            *((quantity.name, quantity.label) for quantity in quantities),
+        )
+
+    def references(self) -> tuple[int, ...]:
+        """Return the reference beads, of which the drift is taken."""
+        annotations = self._session.model.annotations
+        if self.choices.source != LIVE:
+            annotations = self._annotations_of_layer() or annotations
+        return tuple(sorted(bead for bead, one in annotations.items() if one.reference))
+
+    def why_not_corrected(self) -> str:
+        """Return why drift cannot be taken off, '' if it can."""
+        if self.choices.kind not in OF_TRACKS:
+            return "Nothing here drifts"
+        return "" if self.references() else _NO_REFERENCE
+
+    def why_not_live(self, kind: Kind) -> str:
+        """Return why a kind cannot be drawn of the chosen source, '' if it can."""
+        if kind in OF_TRACKS or self.choices.source == LIVE:
+            return ""
+        return "Only of the live frame: choose the source 'live'"
+
+    def names(self) -> dict[int, str]:
+        """Return what beads are called in legends, where it is more than their number."""
+        named = {}
+        for bead, one in self._session.model.annotations.items():
+            parts = [str(bead), one.label, "(ref)" if one.reference else ""]
+            named[bead] = " ".join(part for part in parts if part)
+        return named
+
+    # what follows from it
+
+    @property
+    def following(self) -> bool:
+        """Whether the plot runs with time."""
+        return self.choices.source == LIVE and not self.choices.paused
+
+    def source(self) -> Source | None:
+        """Return where tracks come from, None without any."""
+        key = self.choices.source
+        if key != LIVE:
+            return self._layer_source(key)
+        watch, scope = self._session.watch, self._session.scope
+        if watch is not None and scope is not None:
+            if self._live is None or self._live[0] is not watch:
+                model = self._session.model
+                source = LiveSource(
+                    watch.history, scope, self._own, lambda: model.calibration.nm_per_px
+                )
+                self._live = (watch, source)
+            watch.history.prefer(frozenset(self.beads(self._live[1].beads)))
+        # Without an engine, what was seen of the last one can still be looked at.
+        return None if self._live is None else self._live[1]
+
+    def beads(self, there: tuple[int, ...]) -> tuple[int, ...]:
+        """Return which of the beads that there are to draw: typed, else selected, else the first.
+
+        Raises
+        ------
+        InputError
+            What was typed is no list of beads.
+        """
+        if self.choices.beads.strip():
+            if self._typed is None:
+                raise InputError(
+                    f"'{self.choices.beads}' is no list of beads", "write 0, 3, 5-8, or all"
+                )
+            everyone = self.choices.beads.strip().lower() == "all"
+            return there if everyone else tuple(bead for bead in self._typed if bead in there)
+        if self.choices.source == LIVE:
+            selected = self._session.model.selected
+            chosen = tuple(bead for bead in there if bead in selected)
+            if chosen:
+                return chosen
+        return there[:FIRST]
+
+    def request(self, columns: int, seen: tuple[float, float] | None) -> Request:
+        """Return what to compute.
+
+        Parameters
+        ----------
+        columns : int
+            Width of the plot in px.
+        seen : (float, float), optional
+            What the user has zoomed to on the axis of time; it counts while nothing runs.
+        """
+        choices, source = self.choices, self.source()
+        request = Request(
+            choices.kind,
+            columns=columns,
+            rows=tuple(name for name, _ in self.rows() if name not in choices.hidden),
+            centred=choices.centred,
+            across=choices.across,
+            up=choices.up,
+            axis=choices.axis,
+            region=choices.region,
+        )
+        if source is None:
+            return request
+        first_s, last_s = source.span_s
+        if choices.source == LIVE:
+            first_s = last_s - choices.window_s
+        if seen is not None and not self.following:
+            first_s, last_s = seen
+        there = source.beads
+        chosen = self.beads(there)
+        references = self.references() if choices.corrected and not self.why_not_corrected() else ()
+        return replace(request, beads=chosen, references=references, start_s=first_s, stop_s=last_s)
+
+    def work(self, request: Request) -> Callable[[], Figure]:
+        """Return what computes the figure; it may run in any thread."""
+        kind, source = request.kind, self.source()
+        if kind in _FRAME_FIGURES:
+            seen = self._frames()
+            return lambda: _FRAME_FIGURES[kind][0](seen, request)
+        if source is None:
+            why = "Nothing to plot yet: press Live, or open a recording"
+            return lambda: empty(why)
+        if not request.beads and (kind is not Kind.TIME or not set(request.rows) - set(AXES)):
+            return lambda: empty("No beads are tracked: find or add some, or type other numbers")
+        return lambda: _FIGURES[kind][0](source, request)
+
+    def every_s(self, columns: int) -> float:
+        """Return how often a new figure is worth its while."""
+        if not self.following or not self._session.model.live:
+            return 0.5
+        if self.choices.kind is Kind.TIME:  # one new column of the screen
+            return min(1.0, max(0.1, self.choices.window_s / max(1, columns)))
+        return _EVERY_S[self.choices.kind]
+
+    def save_table(self, request: Request, path: Path, overwrite: bool = False) -> None:
+        """Write what `request` shows as CSV, in a job; errors and the end are told."""
+        from napari_beadscope.ui.plots.tables import save_csv
+
+        kind, source = request.kind, self.source()
+        seen = self._frames() if kind in _FRAME_FIGURES else None
+
+        def work() -> int:
+            table: Table
+            if seen is not None:
+                table = _FRAME_FIGURES[kind][1](seen, request)
+            elif source is not None:
+                table = _FIGURES[kind][1](source, request)
+            else:
+                table = Table()
+            return save_csv(table, path, overwrite)
+
+        self._session.run(
+            "Saving the plot's data", work, lambda rows: self.saved(path, f"{rows:,} rows")
+        )
+
+    def saved(self, path: Path, what: str) -> None:
+        """Tell that a file is there."""
+        import time
+
+        from napari_beadscope.ui.model import Message
+
+        self._session.say(Message("info", f"Saved {what} to {path}", time.time()))
+
+    def fail(self, error: BeadscopeError) -> None:
+        """Tell an error."""
+        self._session.fail(error)
+
+    # inside
+
+    def _parse(self, text: str) -> None:
+        try:
+            self._typed = parse_beads(text)
+        except InputError:
+            self._typed = None
+
+    def _quantities(self) -> tuple[Any, ...]:
+        source = self.source() if self.choices.source == LIVE else None
+        return () if source is None else source.quantities
+
+    def _frames(self) -> frames.Frames:
+        session, model = self._session, self._session.model
+        scope, watch = session.scope, session.watch
+        zlut = model.calibration.zlut
+
+        def newest() -> np.ndarray | None:
+            frame = None if scope is None else scope.latest_frame()
+            return None if frame is None else frame.image
+
+        def measured(bead: int) -> frames.Measured | None:
+            row = None if watch is None else watch.row_of(bead)
+            if row is None:
+                return None
+            profile = row["profile"][: int(row["n_radial"])].copy()
+            return frames.Measured(profile, float(row["z_nm"]), int(row["reason"]))
+
+        return frames.Frames(newest, measured, model.beads, lambda: self._zlut.load(zlut))
+
+    def _tracks_layers(self) -> list[Any]:
+        return [layer for layer in self._layers() if _plottable(layer)]
+
+    def _layer(self, key: str) -> Any:
+        name = key.removeprefix("layer:")
+        return next((layer for layer in self._tracks_layers() if layer.name == name), None)
+
+    def _annotations_of_layer(self) -> dict[int, Any]:
+        layer = self._layer(self.choices.source)
+        return {} if layer is None else dict(layer.metadata.get("annotations") or {})
+
+    def _layer_source(self, key: str) -> RecordedSource | None:
+        layer = self._layer(key)
+        if layer is None:
+            return None
+        known = self._recorded.get(key)
+        if known is None or known[0] is not layer:
+            known = self._recorded[key] = (layer, _source_of(layer))
+        return known[1]
+
+
+def parse_beads(text: str) -> tuple[int, ...]:
+    """Return the beads in a list such as ``0, 3, 5-8``; none for '' and 'all'.
+
+    Raises
+    ------
+    InputError
+        It is no such list.
+
+    Examples
+    --------
+    >>> parse_beads("0, 3, 5-8")
+    (0, 3, 5, 6, 7, 8)
+    """
+    found: list[int] = []
+    for word in text.replace(",", " ").split():
+        if word.lower() == "all":
+            continue
+        first, dash, last = word.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise InputError(f"'{word}' is no bead", "write 0, 3, 5-8, or all")
+        found.extend(range(int(first), int(last or first) + 1)[:1000])
+    return tuple(dict.fromkeys(found))
+
+
+def _plottable(layer: Any) -> bool:
+    is_tracks = type(layer).__name__ == "Tracks"
+    return is_tracks and ("beadscope_recording" in layer.metadata or "time_s" in layer.features)
+
+
+def _source_of(layer: Any) -> RecordedSource:
+    folder = layer.metadata.get("beadscope_recording")
+    if folder and Path(folder, "recording.yaml").is_file():
+        return RecordedSource.of_folder(folder)
+    nm_per_px = float(layer.metadata.get("nm_per_px") or 1.0)
+    return RecordedSource.of_layer(np.asarray(layer.data), layer.features, nm_per_px)
