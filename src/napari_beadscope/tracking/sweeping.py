@@ -1,0 +1,193 @@
+"""The pure parts of a focus sweep under a microscope: where to go, what a plane shows, drift.
+
+Must not know motors, cameras or files; `tracking.zlut_build` makes the Z-LUT.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.types import Bead, Reason
+from napari_beadscope.tracking.result import TrackResult
+from napari_beadscope.tracking.zlut import MIN_PLANES, ZLut
+from napari_beadscope.tracking.zlut_build import Sweep
+
+MAX_PLANES = 1000
+#: Every position is come to from this far below, so that play in the drive does not matter, um.
+RUN_UP_UM = 0.5
+_SURE = 3.0  # standard errors: less drift than that is none
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SweepPlan:
+    """Where the focus goes.
+
+    Attributes
+    ----------
+    start_um : float
+        Where the motor is before the sweep, and z = 0.
+    positions_um : ndarray, shape (p,)
+        Of the motor, rising.
+    run_up_um : float
+        Where it goes first, below them all.
+    """
+
+    start_um: float
+    positions_um: np.ndarray
+    run_up_um: float
+
+    @property
+    def heights_nm(self) -> np.ndarray:
+        """Height of a bead over the focus, less that at the start, nm: falls as focus rises."""
+        return (self.start_um - self.positions_um) * 1000.0
+
+    @property
+    def middle_um(self) -> float:
+        """The position in the middle, at which drift is looked for."""
+        return float(self.positions_um[len(self.positions_um) // 2])
+
+
+def plan_sweep(
+    start_um: float, low_um: float, high_um: float, step_nm: float, limits_um: tuple[float, float]
+) -> SweepPlan:
+    """Return the plan of a sweep from `low_um` to `high_um` about `start_um`.
+
+    Parameters
+    ----------
+    start_um : float
+        Where the focus motor is, um.
+    low_um, high_um : float
+        First and last position, um above `start_um` (negative: below).
+    step_nm : float
+        Distance between planes, nm; the last plane is the last one that is not beyond `high_um`.
+    limits_um : tuple of float
+        The motor's.
+
+    Raises
+    ------
+    InputError
+        If there is no such range, it has too few planes or too many, or leaves the limits.
+
+    Examples
+    --------
+    >>> plan = plan_sweep(10.0, -1.0, 1.0, 250.0, (0.0, 100.0))
+    >>> plan.positions_um.tolist()[:3], plan.heights_nm.tolist()[:2], plan.middle_um
+    ([9.0, 9.25, 9.5], [1000.0, 750.0], 10.0)
+    """
+    values = {"low_um": low_um, "high_um": high_um, "step_nm": step_nm}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise InputError(f"{name} is {value}", "give a number")
+    if not high_um > low_um:
+        raise InputError(
+            f"a sweep from {low_um:g} to {high_um:g} µm has no length", "let it begin lower"
+        )
+    if not step_nm > 0:
+        raise InputError(f"a step of {step_nm:g} nm leads nowhere", "give a step above 0 nm")
+    count = math.floor((high_um - low_um) * 1000.0 / step_nm + 1e-6) + 1
+    if not MIN_PLANES <= count <= MAX_PLANES:
+        raise InputError(
+            f"steps of {step_nm:g} nm from {low_um:g} to {high_um:g} µm make {count} planes",
+            f"choose a step that makes {MIN_PLANES} to {MAX_PLANES}",
+        )
+    positions = start_um + low_um + np.arange(count) * step_nm / 1000.0
+    low, high = limits_um
+    if positions[0] < low - 1e-9 or positions[-1] > high + 1e-9:
+        raise InputError(
+            f"the sweep from {positions[0]:.4g} to {positions[-1]:.4g} µm leaves the motor's "
+            f"limits, {low:g} to {high:g} µm",
+            "choose a smaller range, or begin elsewhere",
+        )
+    positions = np.clip(positions, low, high)
+    return SweepPlan(start_um, positions, max(low, float(positions[0]) - RUN_UP_UM))
+
+
+def standing_alone(beads: Sequence[Bead]) -> tuple[Bead, ...]:
+    """Return the beads whose ROIs overlap no other bead's ROI.
+
+    Examples
+    --------
+    >>> from napari_beadscope.core.types import Roi
+    >>> beads = [Bead(k, Roi(0, x, 40)) for k, x in enumerate((0, 30, 100))]
+    >>> [bead.bead for bead in standing_alone(beads)]
+    [2]
+    """
+    if not beads:
+        return ()
+    corner = np.array([(bead.roi.y0, bead.roi.x0) for bead in beads])
+    size = np.array([bead.roi.size for bead in beads])
+    apart = np.abs(corner[:, np.newaxis] - corner).max(axis=2) >= np.minimum.outer(size, size)
+    np.fill_diagonal(apart, True)
+    return tuple(bead for bead, alone in zip(beads, apart.all(axis=1)) if alone)
+
+
+def typical_profile(result: TrackResult) -> tuple[np.ndarray, int]:
+    """Return the median radial profile of frames of one bead at one height, and of how many.
+
+    Frames in which the bead is not seen do not count; NaN if none is left.
+    """
+    seen = np.isin(result.reason, (Reason.OK, Reason.SATURATED))
+    profiles = result.profiles[seen]
+    if not len(profiles):
+        return np.full(result.profiles.shape[1], np.nan, np.float32), 0
+    return np.median(profiles, axis=0).astype(np.float32), len(profiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How much higher the beads were after the sweep than before it, nm, and how sure that is."""
+
+    nm: float
+    error_nm: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is more than chance."""
+        return bool(abs(self.nm) > _SURE * self.error_nm)
+
+
+def measure_drift(before: Sequence[TrackResult], after: Sequence[TrackResult]) -> Drift | None:
+    """Return the drift from frames at one focus before and after the sweep, bead by bead.
+
+    None if z is not found in three or more frames of either for any bead.
+    """
+    drifts, variances = [], []
+    for first, last in zip(before, after, strict=True):
+        heights = [_heights(first), _heights(last)]
+        if min(map(len, heights)) < 3:
+            continue
+        drifts.append(float(np.median(heights[1]) - np.median(heights[0])))
+        variances.append(sum(_variance_of_median(some) for some in heights))
+    if not drifts:
+        return None
+    weights = 1 / np.maximum(variances, 1e-6)
+    mean = float(weights @ drifts / weights.sum())
+    return Drift(mean, float(1 / np.sqrt(weights.sum())))
+
+
+def without_drift(sweep: Sweep, drift: Drift) -> Sweep:
+    """Return the sweep with heights that count the drift, which was steady, from the beginning.
+
+    The planes were taken with falling heights, one after the other.
+    """
+    zlut = sweep.zlut
+    share = np.empty(zlut.planes)
+    share[np.argsort(-zlut.z_nm)] = (np.arange(zlut.planes) + 0.5) / zlut.planes
+    return replace(
+        sweep, zlut=ZLut(zlut.z_nm + drift.nm * share, zlut.profiles, zlut.radial_step_px)
+    )
+
+
+def _heights(result: TrackResult) -> np.ndarray:
+    fine = (result.reason == Reason.OK) & np.isfinite(result.z_nm)
+    return np.asarray(result.z_nm[fine])
+
+
+def _variance_of_median(values: np.ndarray) -> float:
+    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return (1.2533 * spread) ** 2 / len(values)
