@@ -10,6 +10,7 @@ import subprocess
 import threading
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -114,8 +115,7 @@ class Scope(Sweeper, Recorder, Closing):
             self._connect(info)
             self._view.wait_up(timeout_s)
             self._apply_settings()
-            for name, (motor, options) in self._hardware.items():
-                self._ask(AddMotor(name, motor, options))
+            self._add_motors()
         except BaseException:
             self.stop()
             raise
@@ -187,6 +187,14 @@ class Scope(Sweeper, Recorder, Closing):
         self._client = None
         self._stopped = True
         self._view.close()
+
+    def _add_motors(self) -> None:
+        """Start the motors' processes, all at the same time."""
+        if not self._hardware:
+            return
+        commands = [AddMotor(name, *kind) for name, kind in self._hardware.items()]
+        with ThreadPoolExecutor(len(commands)) as pool:
+            list(pool.map(self._ask, commands))
 
     def _apply_settings(self) -> None:
         """Bring camera and trackers to what the settings ask for and the engine was not told.

@@ -150,6 +150,7 @@ class Sweeper(Looking, Experiment, Instruments):
         reading = next((one for one in self.motors() if one.info.name == motor), None)
         if reading is None or reading.info.unit not in _UM_PER_UNIT:
             raise InputError(f"the {motor} motor cannot move the focus", "choose one in um or mm")
+        _check_not_locked(self, motor)
         if reading.moving:
             raise StateError(f"the {motor} motor is moving", "wait until it rests, or stop it")
         scale, info = _UM_PER_UNIT[reading.info.unit], reading.info
@@ -292,6 +293,7 @@ class _Watch:
         cancelled: Callable[[], bool] | None,
     ) -> None:
         self._scope, self._progress, self._cancelled = scope, progress, cancelled
+        self._motor = order.motor
         self._planes, self._beads = len(order.plan.positions_um), len(order.beads)
         self._per_bead = 0.25 * self._planes / max(1, self._beads)  # building takes a fifth
 
@@ -317,6 +319,7 @@ class _Watch:
         if self.cancelled():
             raise StateError("the Z-LUT sweep was cancelled", "nothing was written")
         _check_not_recording(self._scope)
+        _check_not_locked(self._scope, self._motor)
 
 
 def _check_not_recording(scope: Sweeper) -> None:
@@ -324,6 +327,12 @@ def _check_not_recording(scope: Sweeper) -> None:
         raise StateError(
             "a recording is on, which a focus sweep would disturb", "stop the recording first"
         )
+
+
+def _check_not_locked(scope: Sweeper, motor: str) -> None:
+    lock = scope.locks.z
+    if lock is not None and lock.motor == motor:
+        raise StateError(f"the Z-lock moves the {motor} motor", "switch the Z-lock off first")
 
 
 def _plane(order: SweepOrder, place: int, crops: np.ndarray, backend: Backend) -> SweptPlane:

@@ -113,6 +113,30 @@ class ScopePort(Protocol):
         """Stop to record; the files are closed on return."""
         ...
 
+    def add_hardware(self, name: str, motor: str, **options: Any) -> Any:
+        """Add a motor under a name."""
+        ...
+
+    def move(self, motor: str, target: float, *, wait: bool = True) -> Any:
+        """Send a motor somewhere."""
+        ...
+
+    def stop_motor(self, motor: str) -> Any:
+        """Halt a motor."""
+        ...
+
+    def stop_motors(self) -> Any:
+        """Halt every motor."""
+        ...
+
+    def again(self) -> ScopePort:
+        """Return another attachment to the same engine."""
+        ...
+
+    def sweep_zlut(self, beads: Sequence[int] | None = None, **options: Any) -> Any:
+        """Make a Z-LUT by a focus sweep."""
+        ...
+
     def camera_properties(self) -> Sequence[Mapping[str, Any]]:
         """Return what can be set on the camera."""
         ...
@@ -155,9 +179,13 @@ class EngineScopes:
 
     def create(self, camera_id: str, options: dict[str, Any]) -> ScopePort:
         """Return a scope for a camera, not yet started."""
+        from napari_beadscope.devices import motors_of_camera
         from napari_beadscope.script import Scope
 
-        return Scope(camera_id, options=options)
+        scope = Scope(camera_id, options=options)
+        for motor in motors_of_camera(camera_id):
+            scope.add_hardware(motor.usual_name, motor.id)
+        return scope
 
     def attach(self, engine_id: str) -> ScopePort:
         """Return a scope attached to a running engine."""

@@ -62,6 +62,7 @@ class Session:
         self.model = SessionModel()
         self._scopes = scopes
         self._report = report
+        self.launch = launch
         self._lane = JobLane(launch, self._set_busy)
         self.jobs = LongJobs(self.model, launch, lambda: self._scope, self.fail, self.say)
         self.edits = BeadEdits(self)
