@@ -18,7 +18,7 @@ from napari_beadscope.core.types import (
     Roi,
 )
 from napari_beadscope.storage import Manifest, RecordingWriter
-from napari_beadscope.ui import reader, sample
+from napari_beadscope.ui import reader, sample, table_layers
 
 BEADS = (Bead(4, Roi(10, 20, 16)), Bead(7, Roi(40, 30, 16)))
 FRAMES = [0, 1, 2, 5, 6]  # 3 and 4 were dropped
@@ -102,7 +102,7 @@ def test_roi_movies_lie_at_their_places(tmp_path: Path) -> None:
 
 def test_long_tracks_are_thinned_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK)
-    monkeypatch.setattr(reader, "MAX_VERTICES", 5)
+    monkeypatch.setattr(table_layers, "MAX_VERTICES", 5)
     tracks, attributes, _ = reader.read_recording(folder)[0]
     assert len(tracks) <= 6
     assert "every 2. frame" in attributes["name"]

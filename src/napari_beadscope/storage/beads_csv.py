@@ -71,6 +71,16 @@ def read_points(path: str | Path) -> tuple[BeadPoint, ...]:
     return tuple(points)
 
 
+def is_bead_list(path: str | Path) -> bool:
+    """Return whether a file begins with the columns of a bead list, and has no frames."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            header = [name.strip() for name in next(csv.reader([file.readline(10_000)]), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+    return all(name in header for name in _COLUMNS) and "frame" not in header
+
+
 def _point(path: Path, line: int, row: Sequence[str], at: Sequence[int]) -> BeadPoint:
     values: list[float] = []
     for name, place in zip(_COLUMNS, at):

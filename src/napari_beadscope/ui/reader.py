@@ -1,7 +1,7 @@
-"""Recordings as layers: video or ROI movies, tracks, beads.
+"""Recordings as layers, and what napari's File → Open hands to which reader.
 
-Owns what napari's File → Open makes of a recording's folder. Must not know Qt, or what is in
-the files: `storage` reads them.
+Owns the choice of reader and what becomes of a recording's folder; tables are in
+`table_layers`. Must not know Qt, or what is in the files: `storage` reads them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,46 @@ from typing import Any
 
 import numpy as np
 
+from napari_beadscope.core.types import Calibration
 from napari_beadscope.storage import Recording, open_recording
-from napari_beadscope.ui.colours import GappyColormap
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, read_annotations
+from napari_beadscope.storage.beads_csv import is_bead_list
+from napari_beadscope.storage.magscope import is_magscope_hdf5, is_magscope_text
+from napari_beadscope.storage.tracks_csv import is_track_table
+from napari_beadscope.ui.opened import KEY, Opened
+from napari_beadscope.ui.table_layers import (
+    LayerData,
+    bead_layer,
+    read_bead_file,
+    read_hdf5_file,
+    read_text_file,
+    read_track_file,
+    track_layer,
+)
 
-LayerData = tuple[Any, dict[str, Any], str]
 MANIFEST = "recording.yaml"
-#: napari draws this many Tracks vertices in about a tenth of a second.
-MAX_VERTICES = 200_000
+Reader = Callable[[Any], list[LayerData]]
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Return the reader if `path` is a recording's folder or its recording.yaml, else None."""
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Return the reader for a recording, a table of tracks or of beads, or MagScope's files.
+
+    Anything else, also another CSV, text or HDF5 file, is not ours: None.
+    """
     if not isinstance(path, str):
         return None
     place = Path(path)
-    if place.name == MANIFEST or (place / MANIFEST).is_file():
-        return read_recording
+    if place.is_dir() or place.name == MANIFEST:
+        is_ours = place.name == MANIFEST or (place / MANIFEST).is_file()
+        return read_recording if is_ours else None
+    tests: dict[str, tuple[tuple[Callable[[Path], bool], Reader], ...]] = {
+        ".csv": ((is_track_table, read_track_file), (is_bead_list, read_bead_file)),
+        ".h5": ((is_magscope_hdf5, read_hdf5_file),),
+        ".txt": ((is_magscope_text, read_text_file),),
+    }
+    for is_such, reader in tests.get(place.suffix.lower(), ()):
+        if is_such(place):
+            return reader
     return None
 
 
@@ -44,7 +68,8 @@ def read_recording(path: str | Path) -> list[LayerData]:
     list of (data, attributes, type)
         Video, or ROI movies at their places, as an Image ``(t, y, x)``; Tracks
         ``(bead, t, y, x)`` with z, quality, frame and time as features; beads as Points.
-        Coordinates are pixels of the full frame, t counts frames on disk.
+        Coordinates are pixels of the full frame, drawn in um; t counts frames on disk. What is
+        said about beads are features of the beads.
 
     Raises
     ------
@@ -53,11 +78,20 @@ def read_recording(path: str | Path) -> list[LayerData]:
     """
     recording = open_recording(path)
     name = recording.folder.name
-    layers = [*_images(recording, name), *_tracks(recording, name), *_beads(recording, name)]
-    if layers:
-        return layers
-    empty = np.zeros(recording.manifest.frame_format.shape, np.uint8)
-    return [(empty, {"name": f"{name} (no frames)", "metadata": _metadata(recording)}, "image")]
+    opened = _opened(recording)
+    metadata = _metadata(recording, opened)
+    layers = [*_images(recording, name, opened), *_tracks(recording, name, opened)]
+    if recording.beads:
+        centres = np.array([bead.roi.centre_px for bead in recording.beads])
+        ids = [bead.bead for bead in recording.beads]
+        sizes = [bead.roi.size for bead in recording.beads]
+        layers.append(bead_layer(f"{name} beads", opened, ids, centres, sizes))
+    if not layers:
+        empty = np.zeros(recording.manifest.frame_format.shape, np.uint8)
+        layers = [(empty, {"name": f"{name} (no frames)", **opened.placing(2)}, "image")]
+    for _, attributes, _ in layers:
+        attributes["metadata"] = {**attributes.get("metadata", {}), **metadata}
+    return layers
 
 
 class RoiMosaic:
@@ -115,7 +149,7 @@ class RoiMosaic:
         return frame
 
 
-def _images(recording: Recording, name: str) -> list[LayerData]:
+def _images(recording: Recording, name: str, opened: Opened) -> list[LayerData]:
     mode = recording.manifest.mode
     frames: Any
     if mode.video:
@@ -137,71 +171,32 @@ def _images(recording: Recording, name: str) -> list[LayerData]:
     attributes = {
         "name": label,
         "contrast_limits": (low, max(high, low + 1.0)),
-        "metadata": _metadata(recording),
         "axis_labels": ("t", "y", "x"),
+        **opened.placing(3),
     }
     return [(frames, attributes, "image")]
 
 
-def _tracks(recording: Recording, name: str) -> list[LayerData]:
-    rows = recording.tracks
-    rows = rows[np.isfinite(rows["x_px"]) & np.isfinite(rows["y_px"])]
-    if not len(rows):
-        return []
-    step = max(1, -(-len(rows) // MAX_VERTICES))
-    if step > 1:
-        frames = np.unique(rows["frame"])
-        rows = rows[np.isin(rows["frame"], frames[::step])]
-    rows = rows[np.lexsort((rows["frame"], rows["bead"]))]
-    mode = recording.manifest.mode
+def _tracks(recording: Recording, name: str, opened: Opened) -> list[LayerData]:
+    rows, mode = recording.tracks, recording.manifest.mode
     on_disk = recording.frame_numbers if mode.video or mode.rois else np.unique(rows["frame"])
     # With frames missing, the place of a frame in the file is not its number.
     times = np.searchsorted(on_disk, rows["frame"]).clip(0, max(0, len(on_disk) - 1))
-    data = np.stack([rows["bead"], times, rows["y_px"], rows["x_px"]], axis=1).astype(float)
-    # What was not measured is NaN, as in the recording's table.
-    features = {column: rows[column] for column in ("frame", "time_s", "z_nm", "quality", "bead")}
-    gappy = [column for column, values in features.items() if np.isnan(values).any()]
-    attributes = {
-        "name": f"{name} tracks" + (f" (every {step}. frame)" if step > 1 else ""),
-        "features": features,
-        "colormaps_dict": {column: GappyColormap.spanning(rows[column]) for column in gappy},
-        "blending": "translucent",
-        "metadata": {**_metadata(recording), "every_frame": step},
-    }
-    return [(data, attributes, "tracks")]
+    return track_layer(f"{name} tracks", opened, rows, times)
 
 
-def _beads(recording: Recording, name: str) -> list[LayerData]:
-    beads = recording.beads
-    if not beads:
-        return []
-    attributes = {
-        "name": f"{name} beads",
-        "features": {
-            "bead": np.array([bead.bead for bead in beads]),
-            "roi_size_px": np.array([bead.roi.size for bead in beads]),
-        },
-        "size": np.array([float(bead.roi.size) for bead in beads]),
-        "symbol": "square",
-        "face_color": "transparent",
-        "border_color": "#ffd400",
-        "border_width": 0.03,
-        "text": {
-            "string": "{bead}",
-            "size": 9,
-            "color": "#ffd400",
-            "anchor": "lower_left",
-            "translation": np.full(2, -max(bead.roi.size for bead in beads) / 2),
-        },
-        "metadata": _metadata(recording),
-    }
-    centres = np.array([bead.roi.centre_px for bead in beads])
-    return [(centres, attributes, "points")]
+def _opened(recording: Recording) -> Opened:
+    folder, calibration = recording.folder, recording.manifest.calibration
+    zlut = str(folder / calibration.zlut) if calibration.zlut else ""
+    path = folder / ANNOTATIONS_NAME
+    said = read_annotations(path) if path.exists() else {}
+    return Opened(folder, Calibration(calibration.nm_per_px, zlut), said, recording)
 
 
-def _metadata(recording: Recording) -> dict[str, Any]:
+def _metadata(recording: Recording, opened: Opened) -> dict[str, Any]:
     manifest = recording.manifest
     return {
+        KEY: opened,
         "beadscope_recording": str(recording.folder),
         "state": manifest.state,
         "gaps": [(gap.first, gap.last, gap.cause) for gap in recording.gaps],
