@@ -112,7 +112,7 @@ def test_boxes_positions_and_trails(host: SessionHost) -> None:
     BeadsPresenter(host.session).find(4)
     boxes = host.overlays.boxes
     assert boxes.features["bead"].tolist() == [0, 1, 2, 3]
-    assert set(np.ravel(boxes.size)) == {48.0}
+    assert set(np.ravel(boxes.size)) == {float(host.session.model.beads[0].roi.size)}
     assert {str(symbol) for symbol in np.ravel(boxes.symbol)} == {"square"}
     tick_until(host, lambda: host.overlays.trails is not None)
     positions = host.overlays.positions
@@ -133,9 +133,10 @@ def test_editing_boxes_the_napari_way(host: SessionHost, scopes: Any) -> None:
     go_live(host)
     BeadsPresenter(host.session).find(2)
     boxes = host.overlays.boxes
+    size = host.session.model.beads[0].roi.size
     boxes.add([[200.0, 100.0]])
     assert [bead.bead for bead in scopes.last.beads] == [0, 1, 2]
-    assert scopes.last.beads[2] == Bead(2, Roi.around(200, 100, 48))
+    assert scopes.last.beads[2] == Bead(2, Roi.around(200, 100, size))
     boxes.selected_data = {0}
     assert host.session.model.selected == {0}
     boxes.remove_selected()

@@ -141,7 +141,7 @@ def test_beads_that_leave_the_frame_are_refused_and_the_model_stays(
     before = session.model.beads
     shown: list[Any] = []
     session.model.events.beads.connect(shown.append)
-    beads.edit((*before, Bead(9, Roi(-5, 0, 40))))
+    beads.edit((*before, Bead(9, Roi(-5, 0, before[0].roi.size))))
     assert "leaves the frame" in said[-1].text
     assert session.model.beads == before
     assert shown == [before]  # sent again, so that the view falls back to it
@@ -318,7 +318,7 @@ def test_every_error_of_a_job_is_kept(
     session: Session, scopes: Any, said: list[Message], error: Exception
 ) -> None:
     CameraPresenter(session).set_live(True)
-    scopes.last.fail_with["find_beads"] = error
+    scopes.last.fail_with["set_beads"] = error
     BeadsPresenter(session).find()
     assert session.model.messages[-1] is said[-1]
     assert "Traceback" in said[-1].traceback

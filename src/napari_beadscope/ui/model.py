@@ -13,7 +13,10 @@ from typing import Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_beadscope.core.locks import Locks
 from napari_beadscope.core.types import AcquisitionMode, Annotation, Bead, Calibration, FrameFormat
+from napari_beadscope.ui.bead_history import BeadHistory
+from napari_beadscope.ui.candidates import Candidates, Criteria
 
 #: ROI side in px of a bead added by click before any bead was found.
 DEFAULT_ROI_PX = 64
@@ -85,9 +88,15 @@ class SessionModel:
     status: Any = None
     answer_age_s: float = 0.0
     beads: tuple[Bead, ...] = ()
+    wanted_beads: tuple[Bead, ...] | None = None  # edited, and not yet agreed by the engine
+    history: BeadHistory = BeadHistory()  # of edits of the beads
     selected: frozenset[int] = frozenset()
+    adding: bool = False  # a click in the image adds a bead
+    candidates: Candidates | None = None  # found by a search, and not yet taken
+    criteria: Criteria = Criteria()  # by which candidates are taken
     annotations: dict[int, Annotation] = field(default_factory=dict)  # replaced, never changed
     locked: frozenset[int] = frozenset()  # beads that the XY-lock moves
+    locks: Locks = Locks()  # what was asked for, and how it goes
     roi_size_px: int = 0  # 0: what suits the beads that are found
     calibration: Calibration = Calibration()
     method: str = ""  # of tracking; '' leaves it to the settings
@@ -99,6 +108,7 @@ class SessionModel:
     recorded_s: float = 0.0
     last_recording: Path | None = None
     screen: ScreenRate = ScreenRate()
+    screen_latency_ms: float = -1.0  # from exposure to the screen; -1: not measured
     drop_reason: str = ""
     messages: tuple[Message, ...] = ()
 

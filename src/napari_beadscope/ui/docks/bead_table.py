@@ -1,26 +1,54 @@
-"""The table of beads as a Qt model: values change in place, selection stays.
+"""The table of beads: values change in place, selection stays, states have their colours.
 
-Owns the columns. Must not know where the rows come from.
+Owns the columns, the Qt model and the view. Must not know where the rows come from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QSize,
+    Qt,
+)
+from qtpy.QtGui import QColor, QIcon, QKeySequence, QPixmap, QShortcut
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from napari_beadscope.ui.bead_states import LOOKS, BeadState
 from napari_beadscope.ui.docks.parts import TONES
-from napari_beadscope.ui.presenters.beads import BeadRow
+from napari_beadscope.ui.presenters.bead_rows import BeadRow
 
+ROW_HEIGHT_PX = 20
+MIN_ROWS = 3
+_CHIP_PX = 10
 _COLUMNS = (
-    ("bead", "ID", "Bead's ID, which lives as long as its ROI"),
-    ("x_px", "x (px)", "Newest x in pixels of the full frame; pixel centres at integers"),
-    ("y_px", "y (px)", "Newest y in pixels of the full frame; pixel centres at integers"),
-    ("z_nm", "z (nm)", "Newest height; needs a Z-LUT"),
-    ("state", "state", "Whether the newest position can be trusted"),
+    ("bead", "ID", "Bead's ID, which lives as long as its ROI", 40),
+    ("x_px", "x (px)", "Newest x in pixels of the full frame; pixel centres at integers", 56),
+    ("y_px", "y (px)", "Newest y in pixels of the full frame; pixel centres at integers", 56),
+    ("z_nm", "z (nm)", "Newest height; needs a Z-LUT", 50),
+    ("state", "state", "Whether the newest position can be trusted, and what else holds", 0),
 )
 _ROOT = QModelIndex()
+_GONE_WRONG = (BeadState.DOUBTFUL, BeadState.LOST)
+
+
+def chip(colour: str) -> QIcon:
+    """Return a small square of this colour, with an edge that shows on any background."""
+    pixels = QPixmap(_CHIP_PX, _CHIP_PX)
+    pixels.fill(QColor("#606060"))
+    inner = QPixmap(_CHIP_PX - 2, _CHIP_PX - 2)
+    inner.fill(QColor(colour))
+    from qtpy.QtGui import QPainter
+
+    painter = QPainter(pixels)
+    painter.drawPixmap(1, 1, inner)
+    painter.end()
+    return QIcon(pixels)
 
 
 class BeadTableModel(QAbstractTableModel):
@@ -29,6 +57,7 @@ class BeadTableModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self._rows: tuple[BeadRow, ...] = ()
+        self._chips: dict[BeadState, QIcon] = {}
 
     @property
     def ids(self) -> list[int]:
@@ -44,7 +73,11 @@ class BeadTableModel(QAbstractTableModel):
         elif rows != self._rows:
             self._rows = rows
             last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
-            roles = [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ForegroundRole]
+            roles = [
+                Qt.ItemDataRole.DisplayRole,
+                Qt.ItemDataRole.ForegroundRole,
+                Qt.ItemDataRole.DecorationRole,
+            ]
             self.dataChanged.emit(self.index(0, 0), last, roles)
 
     def rowCount(self, parent: QModelIndex = _ROOT) -> int:
@@ -56,16 +89,21 @@ class BeadTableModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(_COLUMNS)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return text, alignment or colour of a cell."""
+        """Return text, tooltip, alignment or colour of a cell."""
         row = self._rows[index.row()]
         name = _COLUMNS[index.column()][0]
         if role == Qt.ItemDataRole.DisplayRole:
             return str(getattr(row, name))
-        if role == Qt.ItemDataRole.TextAlignmentRole and name != "state":
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        waiting = row.state == "waiting"
-        if role == Qt.ItemDataRole.ForegroundRole and name == "state" and not row.good:
-            return None if waiting else QColor(TONES["bad"])
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return row.tip
+        if name != "state":
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return None
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._chip(row.shown)
+        if role == Qt.ItemDataRole.ForegroundRole and row.shown in _GONE_WRONG:
+            return QColor(TONES["bad" if row.shown is BeadState.LOST else "warn"])
         return None
 
     def headerData(
@@ -81,3 +119,72 @@ class BeadTableModel(QAbstractTableModel):
             if role == Qt.ItemDataRole.ToolTipRole:
                 return _COLUMNS[section][2]
         return None
+
+    def _chip(self, state: BeadState) -> QIcon:
+        if state not in self._chips:
+            self._chips[state] = chip(LOOKS[state].colour)
+        return self._chips[state]
+
+
+class BeadTable(QTableView):
+    """The view, which asks for a few lines only.
+
+    Parameters
+    ----------
+    on_select : callable
+        Called with the IDs that the user selected.
+    """
+
+    def __init__(self, on_select: Callable[[frozenset[int]], None]) -> None:
+        super().__init__()
+        self.rows = BeadTableModel()
+        self._on_select = on_select
+        self.setModel(self.rows)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setAlternatingRowColors(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setIconSize(QSize(_CHIP_PX, _CHIP_PX))
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT_PX)
+        header = self.horizontalHeader()
+        # Fitting a column to its content would ask for every cell upon every change.
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+        for place, (_, _, _, width) in enumerate(_COLUMNS[:-1]):
+            header.resizeSection(place, width)
+        header.setHighlightSections(False)
+        self.setMinimumHeight((MIN_ROWS + 1) * ROW_HEIGHT_PX + 8)
+        self.selectionModel().selectionChanged.connect(self._selected)
+
+    def sizeHint(self) -> QSize:
+        """Return the size of six lines."""
+        return QSize(240, 6 * ROW_HEIGHT_PX)
+
+    def bind(self, key: QKeySequence | QKeySequence.StandardKey, act: Callable[[], None]) -> None:
+        """Call `act` when `key` is pressed in the table."""
+        shortcut = QShortcut(QKeySequence(key), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(act)
+
+    def show_selected(self, beads: frozenset[int]) -> None:
+        """Select these beads without telling anybody; one that was not in view comes there."""
+        selection = QItemSelection()
+        last = self.rows.columnCount() - 1
+        found = [row for row, bead in enumerate(self.rows.ids) if bead in beads]
+        for row in found:
+            selection.select(self.rows.index(row, 0), self.rows.index(row, last))
+        picker = self.selectionModel()
+        if {index.row() for index in picker.selectedRows()} != set(found):
+            picker.blockSignals(True)
+            picker.select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            picker.blockSignals(False)
+            if len(found) == 1 and not self.hasFocus():
+                self.scrollTo(self.rows.index(found[0], 0))
+        self.viewport().update()
+
+    def _selected(self, *_: Any) -> None:
+        ids = self.rows.ids
+        chosen = {ids[index.row()] for index in self.selectionModel().selectedRows()}
+        self._on_select(frozenset(chosen))

@@ -8,46 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSize, Qt
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSpinBox,
-    QTableView,
+    QWidget,
 )
 
 from napari_beadscope.ui.docks.base import Dock
-from napari_beadscope.ui.docks.bead_table import BeadTableModel
-from napari_beadscope.ui.docks.parts import PathPicker, form, two_in_a_row
+from napari_beadscope.ui.docks.bead_legend import BeadLegend
+from napari_beadscope.ui.docks.bead_table import BeadTable
+from napari_beadscope.ui.docks.find_panel import FindPanel
+from napari_beadscope.ui.docks.job_row import JobRow
+from napari_beadscope.ui.docks.parts import PathPicker, allow, form, two_in_a_row
 from napari_beadscope.ui.presenters.beads import MAX_ROI_PX, MIN_ROI_PX, BeadsPresenter
+from napari_beadscope.ui.presenters.finding import LABEL as FINDING
 
 if TYPE_CHECKING:
     import napari
 
-_ROW_HEIGHT_PX = 20
-_MIN_ROWS = 3
-
-
-class _LowTable(QTableView):
-    """A table that asks for a few lines only."""
-
-    def sizeHint(self) -> QSize:
-        """Return the size of six lines."""
-        return QSize(240, 6 * _ROW_HEIGHT_PX)
+_UNCHANGING = "Beads cannot change while recording"
 
 
 class BeadsDock(Dock):
     """Which beads are tracked, and how they are measured."""
 
     #: Down to the third line of the table.
-    min_height_px = 186
+    min_height_px = 216
     stretches_last = False
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -57,50 +50,57 @@ class BeadsDock(Dock):
         """Make the widgets."""
         self.presenter = BeadsPresenter(self.session)
         self._build_find()
+        self._build_edit()
         self._build_table()
         self._build_measures()
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""
         events = self.model.events
+        edits = (events.live, events.wanted_beads, events.beads, events.recording)
         return (
-            (events.busy, self._show_busy),
-            (events.live, self._show_busy),
-            (events.beads, self._show_busy),
-            (events.recording, self._show_busy),
-            (events.selected, self._show_busy),
+            *((signal, self._show_find) for signal in (*edits, events.busy, events.job)),
+            *((signal, self._show_edits) for signal in (*edits, events.selected, events.history)),
+            (events.adding, self._show_edits),
             (events.beads, self._show_rows),
+            (events.wanted_beads, self._show_rows),
             (events.status, self._show_rows),
-            (events.selected, self._show_selected),
-            (events.beads, self._show_selected),
+            (events.annotations, self._show_rows),
+            (events.locked, self._show_rows),
+            (events.selected, self._show_rows),
             (events.roi_size_px, self._show_measures),
             (events.calibration, self._show_measures),
             (events.method, self._show_measures),
             (events.recording, self._show_measures),
+            *self.panel.wiring(),
+            *self.job.wiring(),
         )
 
     def rest(self) -> None:
         """Stop to follow the model."""
-        if self.awake and not self.host.closed and self.add.isChecked():
-            self.add.setChecked(False)
+        if self.awake and not self.host.closed:
+            self.model.adding = False
         super().rest()
 
     def _build_find(self) -> None:
         self.find_button = QPushButton("Find beads")
-        self.find_button.setToolTip(
-            "Find beads on the newest frame and track them, instead of the present"
-        )
+        self.preview = QPushButton("Preview…")
         self.at_most = QSpinBox()
         self.at_most.setRange(0, 2000)
         self.at_most.setSpecialValueText("all")
-        self.at_most.setMinimumWidth(90)
+        self.at_most.setMinimumWidth(86)
         self.at_most.setPrefix("at most ")
         self.at_most.setToolTip("Take the most bead-like ones, at most this many")
         self.find_button.clicked.connect(lambda: self.presenter.find(self.at_most.value()))
-        row = QHBoxLayout()
-        row.addWidget(self.find_button, 1)
-        row.addWidget(self.at_most)
-        self.body.addLayout(row)
+        self.panel = FindPanel(self.session)
+        self.preview.clicked.connect(self.panel.presenter.start)
+        self.at_most.valueChanged.connect(lambda value: self.panel.presenter.require(at_most=value))
+        self.job = JobRow(self.session, (FINDING,))
+        self._row(self.find_button, self.preview, self.at_most)
+        self.body.addWidget(self.job)
+        self.body.addWidget(self.panel)
+
+    def _build_edit(self) -> None:
         self.add = QPushButton("Add by click")
         self.add.setCheckable(True)
         self.add.toggled.connect(self._adding)
@@ -108,40 +108,40 @@ class BeadsDock(Dock):
         self.remove.clicked.connect(self.presenter.remove_selected)
         self.clear = QPushButton("Clear")
         self.clear.clicked.connect(self.presenter.clear)
-        row = QHBoxLayout()
-        for button in (self.add, self.remove, self.clear):
-            row.addWidget(button)
-        self.body.addLayout(row)
+        self._row(self.add, self.remove, self.clear)
+        self.undo = QPushButton("↶ Undo")
+        self.undo.clicked.connect(self.presenter.undo)
+        self.redo = QPushButton("↷ Redo")
+        self.redo.clicked.connect(self.presenter.redo)
+        self.renumber = QPushButton("Renumber")
+        self.renumber.clicked.connect(self.presenter.renumber)
+        self._row(self.undo, self.redo, self.renumber)
 
     def _build_table(self) -> None:
-        self.rows = BeadTableModel()
-        self.table = _LowTable()
-        self.table.setModel(self.rows)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setAlternatingRowColors(False)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.verticalHeader().setVisible(False)
-        self.table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT_PX)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        # Fitting a column to its content would ask for every cell upon every change.
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(0, 36)
-        header.setHighlightSections(False)
-        self.table.setMinimumHeight((_MIN_ROWS + 1) * _ROW_HEIGHT_PX + 8)
-        self.table.selectionModel().selectionChanged.connect(self._selected)
+        self.table = BeadTable(self.presenter.select)
+        self.rows = self.table.rows
+        self.table.setToolTip("Delete removes what is selected, Ctrl+Z takes it back")
+        keys = QKeySequence.StandardKey
+        self.table.bind(keys.Delete, lambda: self._if_allowed(self.remove))
+        self.table.bind(keys.Undo, lambda: self._if_allowed(self.undo))
+        self.table.bind(keys.Redo, lambda: self._if_allowed(self.redo))
         self.count = QLabel()
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
-        self.progress.setVisible(False)
-        row = QHBoxLayout()
-        row.addWidget(self.count, 1)
-        row.addWidget(self.progress, 1)
-        self.body.addLayout(row)
+        self.legend = BeadLegend(self.presenter.select)
+        self.body.addWidget(self.count)
         self.body.addWidget(self.table, 1)
+        self.body.addWidget(self.legend)
+
+    def _row(self, *widgets: QWidget) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for widget in widgets:
+            row.addWidget(widget, 1)
+        self.body.addLayout(row)
+
+    @staticmethod
+    def _if_allowed(button: QPushButton) -> None:
+        if button.isEnabled():
+            button.click()
 
     def _build_measures(self) -> None:
         self.roi_size = QSpinBox()
@@ -186,63 +186,71 @@ class BeadsDock(Dock):
         self.body.addLayout(measures)
 
     def _adding(self, on: bool) -> None:
-        self.host.overlays.start_adding(on)
+        self.model.adding = on
 
-    def _selected(self, *_: Any) -> None:
-        ids = self.rows.ids
-        chosen = {ids[index.row()] for index in self.table.selectionModel().selectedRows()}
-        self.presenter.select(frozenset(chosen))
-
-    def _show_busy(self, _: Any = None) -> None:
+    def _show_find(self, _: Any = None) -> None:
         model = self.model
-        self.progress.setVisible(model.busy == "Finding beads")
-        recording, finding = model.recording is not None, model.busy == "Finding beads"
-        self.find_button.setText("Finding…" if finding else "Find beads")
-        _allow(
+        job = model.job is not None and model.job.label == FINDING
+        reasons = (
+            (not model.live, "Press Live first"),
+            (job, f"{FINDING}…"),
+        )
+        recording = (model.recording is not None, _UNCHANGING)
+        allow(
             self.find_button,
             "Find beads on the newest frame and track them instead of the present ones",
-            (recording, "Beads cannot change while recording"),
-            (not model.live, "Press Live first"),
-            (bool(model.busy), f"{model.busy}…"),
+            recording,
+            *reasons,
         )
-        _allow(
+        allow(
+            self.preview,
+            "Find beads on the newest frame and look at them first; nothing changes yet",
+            *reasons,
+        )
+
+    def _show_edits(self, _: Any = None) -> None:
+        model, beads = self.model, self.session.edits.beads
+        recording = (model.recording is not None, _UNCHANGING)
+        history = model.history
+        self.add.blockSignals(True)
+        self.add.setChecked(model.adding)
+        self.add.blockSignals(False)
+        allow(
             self.add,
             "Click beads in the image to add them; press again when done",
-            (recording, "Beads cannot change while recording"),
-            (self.host.overlays.boxes is None, "Press Live first"),
+            recording,
+            (not model.live and self.host.overlays.boxes is None, "Press Live first"),
         )
-        _allow(
+        allow(
             self.remove,
-            "Forget the beads that are selected in the table or the image",
-            (recording, "Beads cannot change while recording"),
+            "Forget the beads that are selected in the table or the image (Delete)",
+            recording,
             (not model.selected, "Select beads in the table or the image first"),
         )
-        _allow(
-            self.clear,
-            "Forget all beads",
-            (recording, "Beads cannot change while recording"),
-            (not model.beads, "There are no beads"),
+        none = (not beads, "There are no beads")
+        allow(self.clear, "Forget all beads", recording, none)
+        allow(
+            self.renumber,
+            "Number the beads from 0, line by line from the upper left; labels stay with them",
+            recording,
+            none,
         )
+        for button, steps, word, keys in (
+            (self.undo, history.done, "Undo", "Ctrl+Z"),
+            (self.redo, history.undone, "Redo", "Ctrl+Shift+Z"),
+        ):
+            what = steps[-1].what if steps else ""
+            nothing = (not steps, f"Nothing to {word.lower()}")
+            allow(button, f"{word}: {what} ({keys} in the image)", recording, nothing)
 
     def _show_rows(self, _: Any = None) -> None:
         rows = self.presenter.rows()
         self.rows.show(rows)
+        self.table.show_selected(self.model.selected)
         text = self.presenter.summary(rows)
         if self.count.text() != text:
             self.count.setText(text)
-
-    def _show_selected(self, _: Any = None) -> None:
-        ids = self.rows.ids
-        selection = QItemSelection()
-        for row, bead in enumerate(ids):
-            if bead in self.model.selected:
-                index = self.rows.index(row, 0)
-                selection.select(index, self.rows.index(row, self.rows.columnCount() - 1))
-        picker = self.table.selectionModel()
-        picker.blockSignals(True)
-        picker.select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        picker.blockSignals(False)
-        self.table.viewport().update()
+        self.legend.show_entries(self.presenter.legend())
 
     def _show_measures(self, _: Any = None) -> None:
         model = self.model
@@ -260,10 +268,3 @@ class BeadsDock(Dock):
         recording = model.recording is not None
         self.method.setEnabled(not recording)
         self.method.setToolTip("The method cannot change while recording" if recording else tip)
-
-
-def _allow(button: QPushButton, tip: str, *reasons: tuple[bool, str]) -> None:
-    """Enable `button` unless one of `reasons` holds, which is then its tooltip."""
-    against = next((text for holds, text in reasons if holds), "")
-    button.setEnabled(not against)
-    button.setToolTip(against or tip)

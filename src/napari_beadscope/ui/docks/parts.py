@@ -39,6 +39,13 @@ def toned(label: QLabel, text: str, tone: str, style: str = "") -> None:
         label.setStyleSheet(style)
 
 
+def allow(widget: QWidget, tip: str, *reasons: tuple[bool, str]) -> None:
+    """Enable `widget` unless one of `reasons` holds, which is then its tooltip."""
+    against = next((text for holds, text in reasons if holds), "")
+    widget.setEnabled(not against)
+    widget.setToolTip(against or tip)
+
+
 def note(text: str = "") -> QLabel:
     """Return a label for a line of explanation that may wrap."""
     label = QLabel(text)

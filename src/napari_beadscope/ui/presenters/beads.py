@@ -5,30 +5,31 @@ Owns the rules for ROI sizes and new beads. Must not know Qt or layers.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_beadscope.core.types import Bead, Reason, Roi
-from napari_beadscope.ui.model import DEFAULT_ROI_PX, Message
+from napari_beadscope.core.errors import StateError
+from napari_beadscope.core.types import Bead, Roi
+from napari_beadscope.ui.jobs import Progress
+from napari_beadscope.ui.model import Message
+from napari_beadscope.ui.presenters.bead_rows import (
+    BeadRow,
+    LegendEntry,
+    legend_of,
+    rows_of,
+    states_of,
+)
+from napari_beadscope.ui.presenters.finding import LABEL as FINDING
+from napari_beadscope.ui.presenters.finding import NOTHING_FOUND
 from napari_beadscope.ui.session import Session
+
+if TYPE_CHECKING:
+    from napari_beadscope.ui.ports import ScopePort
 
 #: ROI size 0 stands for "take the size that suits the beads that are found".
 AUTO_SIZE = 0
 MIN_ROI_PX, MAX_ROI_PX = 8, 256
-
-_STATE = {
-    Reason.OK: "tracked",
-    Reason.EMPTY: "empty ROI",
-    Reason.SATURATED: "saturated",
-    Reason.CLIPPED: "at the edge",
-    Reason.NOT_FINITE: "bad pixels",
-    Reason.OUT_OF_RANGE: "lost",
-    Reason.Z_OUT_OF_RANGE: "z out of range",
-    Reason.POOR_MATCH: "poor z match",
-    Reason.FAILED: "failed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,6 @@ _METHODS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BeadRow:
-    """One line of the table of beads, as text."""
-
-    bead: int
-    x_px: str
-    y_px: str
-    z_nm: str
-    state: str
-    good: bool
-
-
 class BeadsPresenter:
     """What the Beads dock shows and does.
 
@@ -73,26 +62,41 @@ class BeadsPresenter:
         self._session = session
 
     def find(self, max_beads: int = 0) -> None:
-        """Find beads on the newest frame; 0 means as many as there are."""
-        size = self._session.model.roi_size_px or None
-        self._session.on_scope(
-            "Finding beads",
-            lambda scope: tuple(scope.find_beads(max_beads=max_beads or None, size_px=size)),
-            self._found,
-        )
+        """Find beads on the newest frame and track them at once; 0 means all there are."""
+        size, before = self._session.model.roi_size_px, self._session.edits.now()
+
+        def work(scope: ScopePort, progress: Progress) -> tuple[Bead, ...]:
+            beads = _find(scope, size, max_beads, progress)
+            if beads:
+                scope.set_beads(beads, {})  # the numbers are those of other beads now
+            return beads
+
+        self._session.jobs.on_scope(FINDING, work, lambda beads: self._found(beads, before))
 
     def edit(self, beads: tuple[Bead, ...]) -> None:
         """Track `beads` instead of the present ones."""
-        self._session.set_beads(beads)
+        self._session.edits.edit(beads)
 
     def remove_selected(self) -> None:
         """Forget the selected beads."""
-        model = self._session.model
-        self.edit(tuple(bead for bead in model.beads if bead.bead not in model.selected))
+        chosen = self._session.model.selected
+        self.edit(tuple(bead for bead in self._session.edits.beads if bead.bead not in chosen))
 
     def clear(self) -> None:
         """Forget all beads."""
-        self.edit(())
+        self._session.edits.edit((), "remove all beads")
+
+    def undo(self) -> None:
+        """Take the last edit of the beads back."""
+        self._session.edits.undo()
+
+    def redo(self) -> None:
+        """Do the edit again that was taken back last."""
+        self._session.edits.redo()
+
+    def renumber(self) -> None:
+        """Give the beads new IDs in reading order."""
+        self._session.edits.renumber()
 
     def set_roi_size(self, size_px: int) -> None:
         """Give every bead, and new ones, an ROI of `size_px`; 0 leaves the choice to Find."""
@@ -100,12 +104,10 @@ class BeadsPresenter:
         if size_px == model.roi_size_px:
             return
         model.roi_size_px = size_px
-        if size_px != AUTO_SIZE and model.beads:
+        beads = self._session.edits.beads
+        if size_px != AUTO_SIZE and beads:
             self.edit(
-                tuple(
-                    replace(bead, roi=Roi.around(*bead.roi.centre_px, size_px))
-                    for bead in model.beads
-                )
+                tuple(replace(bead, roi=Roi.around(*bead.roi.centre_px, size_px)) for bead in beads)
             )
 
     def set_nm_per_px(self, value: float) -> None:
@@ -141,17 +143,11 @@ class BeadsPresenter:
 
     def rows(self) -> tuple[BeadRow, ...]:
         """Return the table: one row per bead, newest values."""
-        overlay = self._session.overlay
-        newest: dict[int, Any] = {}
-        if overlay is not None:
-            now = overlay.newest
-            columns = zip(now.bead, now.x_px, now.y_px, now.z_nm, now.reason)
-            newest = {int(bead): values for bead, *values in columns}
-        status = self._session.model.status
-        paused = status is not None and not status.streaming
-        return tuple(
-            _row(bead, newest.get(bead.bead), paused) for bead in self._session.model.beads
-        )
+        return rows_of(self._session)
+
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return all states of beads, and which beads each holds for."""
+        return legend_of(states_of(self._session))
 
     def summary(self, rows: tuple[BeadRow, ...]) -> str:
         """Return how many beads there are and how they do."""
@@ -159,17 +155,17 @@ class BeadsPresenter:
             return "No beads yet"
         tracked = sum(row.good for row in rows)
         text = f"{len(rows)} bead{'s' if len(rows) > 1 else ''}"
-        seen = any(row.state not in ("waiting", "paused") for row in rows)
+        seen = any(not row.state.startswith(("waiting", "paused")) for row in rows)
         return f"{text}, {tracked} tracked" if seen else text
 
-    def _found(self, beads: tuple[Bead, ...]) -> None:
-        self._session.took_beads(beads)
+    def _found(self, beads: tuple[Bead, ...], before: Any) -> None:
         if beads:
-            text = f"{len(beads)} beads found, ROI {beads[0].roi.size} px"
+            count = f"{len(beads)} bead{'' if len(beads) == 1 else 's'}"
+            self._session.edits.took(beads, f"find {count}", before)
+            text = f"{count} found, ROI {beads[0].roi.size} px"
             self._session.say(Message("info", text, time.time()))
         else:
-            text = "No beads found: focus until rings are visible, or add beads by click"
-            self._session.say(Message("warning", text, time.time()))
+            self._session.say(Message("warning", NOTHING_FOUND, time.time()))
 
     def _calibrate(self, calibration: Any) -> None:
         model = self._session.model
@@ -187,30 +183,16 @@ class BeadsPresenter:
         )
 
 
-def roi_size_for_click(beads: tuple[Bead, ...], roi_size_px: int) -> int:
-    """Return the ROI size of a bead added by click.
+def _find(scope: ScopePort, size_px: int, max_beads: int, progress: Progress) -> tuple[Bead, ...]:
+    """Return what the search takes for beads on the newest frame."""
+    from napari_beadscope.tracking import beads_from_found, find_beads, suggest_roi_size
 
-    Examples
-    --------
-    >>> roi_size_for_click((), 0), roi_size_for_click((Bead(0, Roi(0, 0, 40)),), 0)
-    (64, 40)
-    """
-    if roi_size_px != AUTO_SIZE:
-        return roi_size_px
-    return beads[-1].roi.size if beads else DEFAULT_ROI_PX
-
-
-def _row(bead: Bead, values: Any, paused: bool) -> BeadRow:
-    if values is None:
-        y_px, x_px = bead.roi.centre_px
-        return BeadRow(bead.bead, f"{x_px:.1f}", f"{y_px:.1f}", "–", "waiting", False)
-    x_px, y_px, z_nm, reason = values
-    found = math.isfinite(x_px) and math.isfinite(y_px)
-    return BeadRow(
-        bead.bead,
-        f"{x_px:.2f}" if found else "–",
-        f"{y_px:.2f}" if found else "–",
-        f"{z_nm:.0f}" if math.isfinite(z_nm) else "–",
-        "paused" if paused else _STATE.get(Reason(int(reason)), "doubtful"),
-        int(reason) == Reason.OK,
-    )
+    newest = scope.latest_frame()
+    if newest is None:
+        raise StateError("there is no frame to look at", "press Live first")
+    progress(0, 1, f"looking at frame {newest.frame}")
+    found = find_beads(newest.image, size_px=size_px or None)
+    size = size_px or suggest_roi_size(found)
+    beads = beads_from_found(found, newest.image.shape, size)[: max_beads or None]
+    progress(1, 1, f"setting {len(beads)} beads")
+    return beads
