@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fake_motors import FakeMotors
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError, StateError
+from napari_beadscope.core.locks import HeldBead, Locks, XYLock, XYState, ZLock, ZState
 from napari_beadscope.core.types import (
     TRACK_ROW,
     Annotation,
@@ -19,11 +21,24 @@ from napari_beadscope.core.types import (
     Calibration,
     FrameFormat,
     FrameStamp,
-    MotorInfo,
     Roi,
 )
+from napari_beadscope.core.window import Window, follow
 from napari_beadscope.devices.camera import Property
-from napari_beadscope.script.instruments import MotorReading
+from napari_beadscope.script.view import Frame
+
+#: Where the beads are, ``(y, x)`` in px; those that leave a small frame are not there.
+PLACES = tuple((y, x) for y in range(40, 220, 60) for x in range(40, 220, 60))
+
+
+def _rings(shape: tuple[int, int]) -> np.ndarray:
+    """Beads as the search sees them: rings of 0 to 2 about each place, 15 px in radius."""
+    y, x = np.indices(shape)
+    image = np.zeros(shape)
+    for place in PLACES:
+        r = np.hypot(y - place[0], x - place[1])
+        image += (1 + np.cos(0.7 * r)) * np.exp(-((r / 15.4) ** 8))
+    return image
 
 
 @dataclass(frozen=True)
@@ -34,10 +49,11 @@ class FakeEngine:
     started_unix_s: float = 0.0
 
 
-class FakeScope:
+class FakeScope(FakeMotors):
     """Frames of noise with a number in them; beads on a grid; `fps` frames per second."""
 
     def __init__(self, camera_id: str = "simulated", options: dict[str, Any] | None = None) -> None:
+        super().__init__()
         options = options or {}
         self.camera_id = camera_id
         self.shape = (int(options.get("height_px", 512)), int(options.get("width_px", 512)))
@@ -46,6 +62,7 @@ class FakeScope:
         self.calls: list[str] = []
         self.beads: tuple[Bead, ...] = ()
         self.annotations: dict[int, Annotation] = {}
+        self.locks = Locks()
         self.calibration = Calibration()
         self.method = "precise"
         self.step = ""
@@ -55,7 +72,6 @@ class FakeScope:
         self.dropped = 0
         self.backlog = 0
         self.fail_with: dict[str, Exception] = {}
-        self.motor_infos = (MotorInfo("magnet", "simulated-magnet", "mm", 0.0, 10.0),)
         self.controls: list[tuple[str, Any]] = []
         self.timeplots: list[Any] = []
         self._callback: Callable[[Any], None] | None = None
@@ -64,9 +80,12 @@ class FakeScope:
         self._frame_sent = -1
         self._rng = np.random.default_rng(1)
         top = np.iinfo(self.dtype).max
-        self._pool = [
-            self._rng.integers(top // 3, top // 2, self.shape).astype(self.dtype) for _ in range(4)
+        rings = (top // 8 * _rings(self.shape)).astype(self.dtype)
+        self._whole = self._pool = [
+            self._rng.integers(top // 3, 2 * top // 5, self.shape).astype(self.dtype) + rings
+            for _ in range(4)
         ]
+        self.window = self.sensor = Window(0, 0, *self.shape)
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -117,6 +136,11 @@ class FakeScope:
         buffer[:] = self._pool[number % len(self._pool)]
         return FrameStamp(number, time.monotonic_ns())
 
+    def latest_frame(self) -> Frame | None:
+        buffer = np.empty(self.shape, self.dtype)
+        stamp = self.copy_latest_into(buffer)
+        return None if stamp is None else Frame(buffer, stamp.frame, stamp.time_ns)
+
     def tracks(self, since_seq: int = -1) -> np.ndarray:
         newest = self.frame
         first = max(since_seq + 1, newest - 200)
@@ -158,7 +182,7 @@ class FakeScope:
             recording=self.recording,
             mode="track+full" if self.recording else "",
             recorded_frames=frames - self._recording_frame if self.recording else 0,
-            recorded_s=0.0,
+            recorded_s=(frames - self._recording_frame) / self.fps if self.recording else 0.0,
             disk_left_bytes=250_000_000_000,
             write_bytes_per_s=0.0,
             tracking=messages.Tracking(
@@ -176,8 +200,9 @@ class FakeScope:
     ) -> tuple[Bead, ...]:
         self._called("find_beads")
         size = size_px or 48
-        places = [(y, x) for y in range(40, 220, 60) for x in range(40, 220, 60)][:max_beads]
-        self.beads = tuple(Bead(i, Roi.around(y, x, size)) for i, (y, x) in enumerate(places))
+        self.beads = tuple(
+            Bead(i, Roi.around(y, x, size)) for i, (y, x) in enumerate(PLACES[:max_beads])
+        )
         self.annotations = {}
         return self.beads
 
@@ -185,6 +210,10 @@ class FakeScope:
         self, beads: Sequence[Bead], annotations: Mapping[int, Annotation] | None = None
     ) -> None:
         self._called("set_beads")
+        if self.recording:
+            raise StateError("cannot change the beads while recording", "stop the recording first")
+        if len({bead.roi.size for bead in beads}) > 1:
+            raise InputError("the beads' ROIs differ in size", "use one ROI size for all beads")
         for bead in beads:
             if not bead.roi.inside(self.shape):
                 raise InputError(
@@ -217,9 +246,17 @@ class FakeScope:
         self.method = method
 
     def start_recording(
-        self, folder: str | Path, mode: str, *, seconds: float = 0.0, name: str = ""
+        self,
+        folder: str | Path,
+        mode: str,
+        *,
+        seconds: float = 0.0,
+        frames: int = 0,
+        name: str = "",
+        note: str = "",
     ) -> Path:
         self._called("start_recording")
+        self.asked = {"mode": mode, "seconds": seconds, "frames": frames, "note": note}
         if not self.streaming:
             raise StateError("the camera is not running", "start live")
         self._recording_frame = self.frame
@@ -235,17 +272,43 @@ class FakeScope:
         found = (
             Property("exposure_ms", "ms", "float", 0.1, 10.0, (), self.exposure_ms),
             Property("fps", "1/s", "float", 1.0, 500.0, (), self.fps),
+            Property("roi", "px", "roi", 32, 32, (self.sensor.text,), self.window.text),
+            Property("binning", "", "choice", 0, 0, ("1", "2", "4"), str(self.window.binning)),
         )
         return [asdict(one) for one in found]
 
     def set_camera(self, **values: Any) -> None:
         self._called("set_camera")
+        if self.recording:
+            raise StateError("cannot change the camera while recording", "stop the recording first")
+        props = {prop["name"]: Property(**prop) for prop in self.camera_properties()}
         for name, value in values.items():
-            setattr(self, name, value)
+            checked = props[name].check(value)
+            if name == "roi":
+                self._look_at(Window.parse(str(checked), self.window.binning))
+            elif name == "binning":
+                self._look_at(replace(self.window, binning=int(checked)))
+            else:
+                setattr(self, name, checked)
 
-    def motors(self) -> tuple[MotorReading, ...]:
-        now = time.monotonic_ns()
-        return tuple(MotorReading(info, 1.0, 1.0, False, now) for info in self.motor_infos)
+    def _look_at(self, window: Window) -> None:
+        """Show that window of the sensor; beads follow, and the pixel size too."""
+        before, self.window = self.window, window
+        step = window.binning
+        rows, columns = (
+            slice(first, first + step * count, step)
+            for first, count in zip((window.y0, window.x0), window.shape, strict=True)
+        )
+        self.shape = window.shape
+        self._pool = [frame[rows, columns] for frame in self._whole]
+        self.beads, left_out = follow(self.beads, before, window, self.shape)
+        stream = messages.Stream("ring", self.format, 8, self.fps, False, window, self.frame)
+        self.emit(messages.StreamChanged(stream))
+        self.emit(messages.BeadsChanged(self.beads, f"{left_out} are gone" if left_out else ""))
+        if window.binning != before.binning:
+            nm_per_px = self.calibration.nm_per_px * window.binning / before.binning
+            self.calibration = Calibration(nm_per_px)
+            self.emit(messages.CalibrationChanged(self.calibration))
 
     def motor_history(self, motor: str, since_ns: int = 0) -> np.ndarray:
         """A motor that goes to and fro once in ten seconds."""
@@ -254,6 +317,30 @@ class FakeScope:
         samples["time_ns"] = time.monotonic_ns() - np.arange(100)[::-1] * 100_000_000
         samples["value"] = np.sin(samples["time_ns"] * 2e-10 * np.pi)
         return samples[samples["time_ns"] > since_ns]
+
+    def _lock(self, **changes: Any) -> None:
+        self.locks = replace(self.locks, **changes)
+        self.emit(messages.LocksChanged(self.locks))
+
+    def set_xy_lock(self, on: bool = True, **values: Any) -> None:
+        self._called("set_xy_lock")
+        ids = tuple(bead.bead for bead in self.beads)
+        state = XYState("on", "", ids[1:], (HeldBead(ids[0], "it is lost"),), 2, 3.0, 1)
+        lock = replace(self.locks.xy or XYLock(), **values)
+        self._lock(xy=lock if on else None, xy_state=state if on else XYState())
+
+    def execute_xy_lock(self, **values: Any) -> XYState:
+        self._called("execute_xy_lock")
+        held = (HeldBead(0, "its ROI would leave the frame"),)
+        return XYState("off", "", (1, 2), held, 2, 4.0, 1)
+
+    def set_z_lock(self, on: bool = True, *, bead: int | str = "reference", **values: Any) -> None:
+        self._called("set_z_lock")
+        number = -1 if isinstance(bead, str) else bead
+        lock = ZLock(bead=number, **values)
+        target = 1500.0 if lock.target_nm is None else lock.target_nm
+        state = ZState("locked", "", target, target + 4.0, 4.0, 2.0, 7)
+        self._lock(z=lock if on else None, z_state=state if on else ZState())
 
     def on_event(self, callback: Callable[[Any], None]) -> Callable[[], None]:
         self._callback = callback

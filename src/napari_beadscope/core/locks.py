@@ -31,7 +31,7 @@ RANGES = {
     "max_step_px": LockRange("px", 1.0, 100.0),
     "window": LockRange("frames", 1, 1000),
     "target_nm": LockRange("nm", -1e6, 1e6),
-    "max_step_nm": LockRange("nm", 0.1, 1e5),
+    "max_step_nm": LockRange("nm", 1.0, 1e5),
     "gain": LockRange("", 0.01, 1.5),
     "nm_per_um": LockRange("nm/um", -1e5, 1e5),
     "min_quality": LockRange("", 0.0, 1.0),

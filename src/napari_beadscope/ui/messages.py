@@ -7,11 +7,39 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from napari_beadscope.core import messages as events
 from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.ui.model import Message
+
+MAX_MESSAGES = 200
+
+
+def with_message(messages: tuple[Message, ...], message: Message) -> tuple[Message, ...]:
+    """Return the newest messages with one more; one that repeats the last is counted in it.
+
+    Examples
+    --------
+    >>> first = with_message((), Message("info", "saved", 1.0))
+    >>> [(one.time_s, one.count) for one in with_message(first, Message("info", "saved", 2.0))]
+    [(2.0, 2)]
+    """
+    last = messages[-1] if messages else None
+    if last is not None and (last.severity, last.text) == (message.severity, message.text):
+        return (*messages[:-1], replace(message, count=last.count + 1))
+    return (*messages, message)[-MAX_MESSAGES:]
+
+
+_RING_FULL = (
+    "Frames are being dropped, because disk or trackers are too slow: track fewer beads, lower the "
+    "frame rate, or record without video"
+)
+_NEVER_CAME = (
+    "Frames are being dropped before they reach this computer: lower the frame rate, or look at "
+    "the camera's cable and at what else runs here"
+)
 
 
 def message_of_error(error: BaseException, traceback_text: str = "", doing: str = "") -> Message:
@@ -57,6 +85,10 @@ def message_of_event(event: Any) -> Message | None:
             return _message(
                 "warning" if restarted else "error", f"{name} ended: {why}; {after}", text
             )
+        case events.BeadsChanged(why=why) | events.CalibrationChanged(why=why) if why:
+            return _message("warning", why)
+        case events.FramesDropped(count=count, missed=missed):
+            return _message("warning", _RING_FULL if count > missed else _NEVER_CAME)
         case events.LiveChanged(streaming=False, why=why) if why:
             return _message("info", f"The camera stopped: {why}")
         case events.AcquisitionChanged(on=False, error=error, folder=folder) if error:

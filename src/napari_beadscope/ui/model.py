@@ -39,6 +39,7 @@ class Message:
     text: str
     time_s: float  # seconds since the epoch
     traceback: str = ""
+    count: int = 1  # how often it came in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,10 @@ class SessionModel:
     mode: AcquisitionMode = AcquisitionMode.TRACK_FULL
     root: Path = field(default_factory=lambda: Path.home() / "beadscope")
     name: str = "recording"
-    limit_s: float = 0.0  # 0: until stopped
+    note: str = ""  # kept with the recording
+    limit_kind: str = "stopped"  # how a recording ends: 'stopped' by hand, 'time' or 'frames'
+    limit_s: float = 60.0
+    limit_frames: int = 1000
     recording: Path | None = None
     recorded_s: float = 0.0
     last_recording: Path | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+    from napari_beadscope.core.locks import Locks, XYState
     from napari_beadscope.core.types import Annotation, Bead, Calibration, FrameFormat, FrameStamp
 
 
@@ -104,7 +105,14 @@ class ScopePort(Protocol):
         ...
 
     def start_recording(
-        self, folder: str | Path, mode: str, *, seconds: float = 0.0, name: str = ""
+        self,
+        folder: str | Path,
+        mode: str,
+        *,
+        seconds: float = 0.0,
+        frames: int = 0,
+        name: str = "",
+        note: str = "",
     ) -> Path:
         """Start to record."""
         ...
@@ -151,6 +159,23 @@ class ScopePort(Protocol):
 
     def motor_history(self, motor: str, since_ns: int = 0) -> np.ndarray:
         """Return a motor's recent positions: fields time_ns (monotonic) and value (its unit)."""
+        ...
+
+    @property
+    def locks(self) -> Locks:
+        """Both locks: what was asked for, and how it goes."""
+        ...
+
+    def set_xy_lock(self, on: bool = True, **values: Any) -> Any:
+        """Let ROIs follow their beads, or end that."""
+        ...
+
+    def execute_xy_lock(self, **values: Any) -> XYState:
+        """Let ROIs follow their beads once."""
+        ...
+
+    def set_z_lock(self, on: bool = True, **values: Any) -> Any:
+        """Let the focus hold a height, or end that."""
         ...
 
     def on_event(self, callback: Callable[[Any], None]) -> Callable[[], None]:

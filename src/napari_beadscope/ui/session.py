@@ -19,14 +19,14 @@ from napari_beadscope.core.errors import BeadscopeError, StateError
 from napari_beadscope.core.types import Annotation, Bead
 from napari_beadscope.ui.bead_edits import BeadEdits
 from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
+from napari_beadscope.ui.lock_watch import LockWatch
 from napari_beadscope.ui.long_jobs import LongJobs
-from napari_beadscope.ui.messages import message_of_error, message_of_event
+from napari_beadscope.ui.messages import message_of_error, message_of_event, with_message
 from napari_beadscope.ui.model import Message, Phase, SessionModel
 from napari_beadscope.ui.ports import ScopePort, ScopeSource
 from napari_beadscope.ui.watch import EngineWatch, Overlay
 
 T = TypeVar("T")
-MAX_MESSAGES = 200
 #: An engine that has not answered for this long is shown as silent.
 SILENT_AFTER_S = 2.0
 _QUICK = ("Setting", "Looking", "Reading", "Stopping")
@@ -66,6 +66,8 @@ class Session:
         self._lane = JobLane(launch, self._set_busy)
         self.jobs = LongJobs(self.model, launch, lambda: self._scope, self.fail, self.say)
         self.edits = BeadEdits(self)
+        self._locks = LockWatch(self.model, self.say)
+        self.heard.connect(self._locks.heard)
         self._scope: ScopePort | None = None
         self._started_with: tuple[str, dict[str, Any]] | None = None
         self._watch: EngineWatch | None = None
@@ -196,7 +198,7 @@ class Session:
 
     def say(self, message: Message) -> None:
         """Keep `message` and show it."""
-        self.model.messages = (*self.model.messages, message)[-MAX_MESSAGES:]
+        self.model.messages = with_message(self.model.messages, message)
         self._report(message)
 
     def fail(self, error: BaseException, traceback_text: str = "", doing: str = "") -> None:
@@ -318,6 +320,7 @@ class Session:
         self._started_with = started_with
         self.model.status = None
         self._watch = EngineWatch(scope)
+        self._locks.take(scope.locks)
 
     def _let_go(self) -> None:
         if self._watch is not None:
@@ -333,6 +336,7 @@ class Session:
         self.model.live = False
         self.model.recording = None
         self.model.phase = Phase.LOST
+        self._locks.take(None)
         self.model.status = None
         self.fail(error, doing="Talking to the engine")
 
@@ -384,8 +388,7 @@ class Session:
             self._recording_confirmed = True
         elif recording is not None and known is None and recording != self.model.last_recording:
             self.started_recording(recording)
-            if status.fps:
-                self._recording_since_s -= status.recorded_frames / status.fps
+            self._recording_since_s -= status.recorded_s
         elif recording is None and known is not None and self._recording_confirmed:
             self.stopped_recording(known)
 
