@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,15 +166,38 @@ class ScopePort(Protocol):
         """Both locks: what was asked for, and how it goes."""
         ...
 
-    def set_xy_lock(self, on: bool = True, **values: Any) -> Any:
+    def set_xy_lock(
+        self,
+        on: bool = True,
+        *,
+        interval_s: float | None = None,
+        max_step_px: float | None = None,
+        window: int | None = None,
+    ) -> Any:
         """Let ROIs follow their beads, or end that."""
         ...
 
-    def execute_xy_lock(self, **values: Any) -> XYState:
+    def execute_xy_lock(
+        self, *, max_step_px: float | None = None, window: int | None = None
+    ) -> XYState:
         """Let ROIs follow their beads once."""
         ...
 
-    def set_z_lock(self, on: bool = True, **values: Any) -> Any:
+    def set_z_lock(
+        self,
+        on: bool = True,
+        *,
+        bead: int | Literal["reference"] = "reference",
+        target_nm: float | None = None,
+        interval_s: float | None = None,
+        max_step_nm: float | None = None,
+        window: int | None = None,
+        gain: float | None = None,
+        motor: str = "focus",
+        nm_per_um: float | None = None,
+        min_quality: float | None = None,
+        patience_s: float | None = None,
+    ) -> Any:
         """Let the focus hold a height, or end that."""
         ...
 

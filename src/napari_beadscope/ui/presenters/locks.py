@@ -69,7 +69,7 @@ class LocksPresenter:
         """Return the numbers of the Z-lock but its target."""
         return _fields(self.z, _Z_LABELS)
 
-    def set_xy_value(self, name: str, value: float) -> None:
+    def set_xy_value(self, name: str, value: Any) -> None:
         """Choose a parameter of the XY-lock; it holds at once if the lock is on."""
         self.xy = replace(self.xy, **{name: value})
         if self._session.model.locks.xy is not None:
@@ -96,10 +96,10 @@ class LocksPresenter:
 
     def look_once(self) -> None:
         """Let ROIs follow their beads once."""
-        values = {"max_step_px": self.xy.max_step_px, "window": self.xy.window}
+        step, window = self.xy.max_step_px, self.xy.window
         self._session.on_scope(
             "Looking where the beads are",
-            lambda scope: scope.execute_xy_lock(**values),
+            lambda scope: scope.execute_xy_lock(max_step_px=step, window=window),
             self._looked,
         )
 
