@@ -15,7 +15,7 @@ import numpy as np
 from napari_beadscope.core.types import Bead
 from napari_beadscope.ui.bead_edits import NEW, Place
 from napari_beadscope.ui.bead_states import COLOURS, LOOKS, BeadState, BeadStates
-from napari_beadscope.ui.layers import find_layer, mark
+from napari_beadscope.ui.layers import as_live, find_layer, mark
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -209,6 +209,7 @@ class BeadLayer:
                 "color": LABEL_COLOUR,
                 "anchor": "lower_left",
             },
+            **as_live(self._viewer),
         )
 
     def _name(self, layer: Any, ids: np.ndarray) -> None:

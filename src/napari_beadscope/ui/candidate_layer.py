@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_beadscope.ui.layers import find_layer, mark
+from napari_beadscope.ui.layers import as_live, find_layer, mark
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -89,6 +89,7 @@ class CandidateLayer:
             border_color=TAKEN,
             border_width=0.05,
             text={"string": "{label}", "size": 8, "color": "white", "anchor": "center"},
+            **as_live(self._viewer),
         )
         layer.editable = False
         if active is not None:

@@ -28,6 +28,11 @@ def mark(role: str) -> dict[str, Any]:
     return {_KEY: role}
 
 
+def is_marked(layer: Any) -> bool:
+    """Return whether a layer is one of the plugin's live ones."""
+    return _KEY in layer.metadata
+
+
 def find_layer(viewer: ViewerModel, role: str) -> Any:
     """Return the layer with this role, None if the viewer has none."""
     for layer in viewer.layers:
@@ -67,6 +72,18 @@ def units_um(ndim: int = 2) -> tuple[str, ...]:
     return (*("pixel",) * (ndim - 2), UNIT, UNIT)
 
 
+def as_live(viewer: ViewerModel, ndim: int = 2) -> dict[str, Any]:
+    """Return ``scale`` and ``units`` for a new marked layer, so that it lies over the live image.
+
+    A layer that gets them only after it was added makes napari warn of mixed units.
+    """
+    live = find_layer(viewer, "live")
+    if live is None:
+        return {}
+    side = tuple(float(step) for step in live.scale[-2:])
+    return {"scale": (*(1.0,) * (ndim - 2), *side), "units": units_um(ndim)}
+
+
 def rescale(viewer: ViewerModel, calibration: Calibration) -> None:
     """Draw all marked layers in um, with the image where it was on the screen.
 
@@ -82,7 +99,7 @@ def rescale(viewer: ViewerModel, calibration: Calibration) -> None:
     side = scale_um(calibration)[0]
     factor, fresh = 1.0, False
     for layer in list(viewer.layers):
-        if _KEY not in layer.metadata:
+        if not is_marked(layer):
             continue
         if tuple(layer.scale[-2:]) != (side, side):
             if layer.metadata[_KEY] == "live":
@@ -97,7 +114,12 @@ def rescale(viewer: ViewerModel, calibration: Calibration) -> None:
         camera.center = tuple(float(place) * factor for place in camera.center)
         camera.zoom = camera.zoom / factor
     if fresh:
-        _canvas(viewer).scale_bar.visible = True
+        show_scale_bar(viewer)
+
+
+def show_scale_bar(viewer: ViewerModel) -> None:
+    """Switch the scale bar on; from there on it is the user's."""
+    _canvas(viewer).scale_bar.visible = True
 
 
 def _scene(viewer: Any) -> Any:

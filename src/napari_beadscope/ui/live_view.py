@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.ui.layers import find_layer, mark
+from napari_beadscope.core.types import Calibration
+from napari_beadscope.ui.layers import (
+    find_layer,
+    is_marked,
+    mark,
+    scale_um,
+    show_scale_bar,
+    units_um,
+)
 from napari_beadscope.ui.model import ScreenRate
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ class LiveView:
         self._viewer = viewer
         self._buffer = np.zeros((0, 0), np.uint8)
         self._format: FrameFormat | None = None
+        self._calibration = Calibration()
         self._layer: Image | None = None
         self._fresh = False  # the buffer has not yet held a frame
         self._last_frame = -1
@@ -51,6 +60,7 @@ class LiveView:
         self._shown = 0
         self._skipped = 0
         self.rate = ScreenRate()
+        self.shown_ns = 0  # when the frame that is shown was exposed
 
     @property
     def layer(self) -> Any:
@@ -59,8 +69,14 @@ class LiveView:
             self._layer = None
         return self._layer
 
-    def begin(self, frame_format: FrameFormat) -> None:
-        """Make buffer and layer ready for frames of this format."""
+    def begin(self, frame_format: FrameFormat, calibration: Calibration | None = None) -> None:
+        """Make buffer and layer ready for frames of this format, with pixels of this size.
+
+        A layer that the user has deleted comes back. Contrast limits that a layer has are kept
+        as long as pixels are of the same type, and the zoom as long as the size is the same.
+        """
+        if calibration is not None:
+            self._calibration = calibration
         if self._layer is None:
             self._layer = find_layer(self._viewer, ROLE)
         self._format = frame_format
@@ -72,21 +88,24 @@ class LiveView:
         layer = self.layer
         if layer is None:
             self._layer = self._add_layer()
-        elif layer.data is not self._buffer:
-            layer.data = self._buffer
-        else:
+            self._fresh = True
+        elif layer.data is self._buffer:
             return
-        self._fresh = True
+        else:
+            full = _full_range(layer.dtype)
+            self._fresh = layer.dtype != dtype or tuple(layer.contrast_limits) == full
+            layer.data = self._buffer
         self._viewer.reset_view()
 
     def update(self, scope: ScopePort) -> bool:
         """Show the newest frame; return whether there was a new one to show."""
         layer = self.layer
         if layer is None or not layer.visible:
+            self._last_frame = -1  # what nobody wants to see is not skipped
             self._count(0.0, shown=False)
             return False
         start_s = time.perf_counter()
-        if scope.format != self._format:
+        if scope.format != self._format or layer.data is not self._buffer:
             self.begin(scope.format)
         try:
             stamp = scope.copy_latest_into(self._buffer)
@@ -98,6 +117,7 @@ class LiveView:
         if 0 <= self._last_frame < stamp.frame:
             self._skipped += stamp.frame - self._last_frame - 1
         self._last_frame = stamp.frame
+        self.shown_ns = stamp.time_ns
         if self._fresh:
             self._fresh = False
             self._fit_contrast(layer)
@@ -109,12 +129,21 @@ class LiveView:
         return True
 
     def _add_layer(self) -> Image:
-        return self._viewer.add_image(
+        """Add the layer below all others, so that it hides none."""
+        layer = self._viewer.add_image(
             self._buffer,
             name=LAYER_NAME,
             metadata=mark(ROLE),
             contrast_limits=_full_range(self._buffer.dtype),
+            scale=scale_um(self._calibration),
+            units=units_um(),
         )
+        show_scale_bar(self._viewer)
+        layers = self._viewer.layers
+        ours = [one for one in layers if is_marked(one)]
+        if ours[0] is not layer:
+            layers.move(layers.index(layer), layers.index(ours[0]))
+        return layer
 
     def _fit_contrast(self, layer: Image) -> None:
         """Set contrast limits once, with room on both sides; later ones are the user's."""

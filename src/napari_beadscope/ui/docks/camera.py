@@ -9,12 +9,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_beadscope.ui.docks.base import Dock
+from napari_beadscope.ui.docks.base import SPACING_PX, Dock
 from napari_beadscope.ui.docks.parts import FieldForm, form, note
 from napari_beadscope.ui.model import Phase
 from napari_beadscope.ui.presenters.camera import CameraPresenter
+from napari_beadscope.ui.roi_box import RoiBox
+from napari_beadscope.ui.snap import Snap, show_snap
 
 if TYPE_CHECKING:
     import napari
@@ -33,11 +44,13 @@ class CameraDock(Dock):
         self.presenter = CameraPresenter(self.session)
         self._build_choice()
         self._build_live()
+        self._build_gone()
         self._build_offer()
         self._build_options()
         self.properties = FieldForm()
         self.properties.changed.connect(self.presenter.set_property)
         self.body.addWidget(self.properties)
+        self._build_window()
 
     def _build_choice(self) -> None:
         self.camera = QComboBox()
@@ -58,11 +71,29 @@ class CameraDock(Dock):
         self.live.setCheckable(True)
         self.live.setToolTip("Start the camera and show its frames; press again to stop")
         self.live.clicked.connect(self.presenter.set_live)
+        self.snap = QPushButton("Snap")
+        self.snap.setToolTip(
+            "Keep the newest frame as a layer of its own, with its time and camera"
+        )
+        self.snap.clicked.connect(lambda: self.presenter.snap(self._show_snap))
         self.state = QLabel()
         row = QHBoxLayout()
         row.addWidget(self.live)
+        row.addWidget(self.snap)
         row.addWidget(self.state, 1)
         self.body.addLayout(row)
+
+    def _build_gone(self) -> None:
+        """Make what brings the image back after its layer was deleted."""
+        self.gone = QFrame()
+        row = QHBoxLayout(self.gone)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.show_again = QPushButton("Show again")
+        self.show_again.setToolTip("Add the layer of the live image again")
+        self.show_again.clicked.connect(self._bring_back)
+        row.addWidget(note("The live image was deleted; the camera goes on."), 1)
+        row.addWidget(self.show_again)
+        self.body.addWidget(self.gone)
 
     def _build_offer(self) -> None:
         self.offer = QFrame()
@@ -75,6 +106,26 @@ class CameraDock(Dock):
         row.addWidget(self.offer_text, 1)
         row.addWidget(self.attach)
         self.body.addWidget(self.offer)
+
+    def _build_window(self) -> None:
+        """Make what chooses the part of the sensor that is read out."""
+        self.box = RoiBox(self.host.viewer)
+        self.window_row = QWidget()
+        column = QVBoxLayout(self.window_row)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACING_PX)
+        self.window_text = note()
+        self.draw = QPushButton("Draw ROI")
+        self.draw.setCheckable(True)
+        self.draw.clicked.connect(self._draw)
+        self.whole = QPushButton("Full frame")
+        self.whole.clicked.connect(self.presenter.set_whole)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.draw)
+        buttons.addWidget(self.whole)
+        column.addWidget(self.window_text)
+        column.addLayout(buttons)
+        self.body.addWidget(self.window_row)
 
     def _build_options(self) -> None:
         self.options_button = QToolButton()
@@ -103,6 +154,13 @@ class CameraDock(Dock):
             (events.recording, self._show_state),
             (events.phase, self._show_properties),
             (events.properties, self._show_properties),
+            (events.properties, self._show_window),
+            (events.live, self._show_window),
+            (events.recording, self._show_window),
+            (events.phase, self._show_window),
+            (self.session.heard, self._heard),
+            (events.live, self._show_gone),
+            (events.screen, self._show_gone),
             (events.engines, self._show_offer),
             (events.phase, self._show_offer),
         )
@@ -155,6 +213,54 @@ class CameraDock(Dock):
         fields = self.presenter.properties()
         self.properties.show_fields(fields)
         self.properties.setVisible(bool(fields))
+
+    def _show_window(self, _: Any = None) -> None:
+        why = self.presenter.why_no_window()
+        self.window_row.setVisible(self.presenter.window() is not None)
+        self.window_text.setText(f"Image: {self.presenter.window_text()}")
+        if why:
+            self.box.cancel()
+        self.draw.setEnabled(not why)
+        self.draw.setToolTip(
+            why
+            or "Drag a box over the live image: the camera reads out that part of its sensor, "
+            "faster and smaller; beads in it keep their IDs"
+        )
+        whole = "The whole sensor is shown" if self.presenter.is_whole() else ""
+        self.whole.setEnabled(not (why or whole))
+        self.whole.setToolTip(why or whole or "Read out the whole sensor again")
+
+    def _show_gone(self, _: Any = None) -> None:
+        seen = self.model.screen.shown > 0
+        self.gone.setVisible(self.model.live and seen and self.host.live_view.layer is None)
+
+    def _bring_back(self) -> None:
+        self.host.show_image()
+        self._show_gone()
+
+    def _draw(self, on: bool) -> None:
+        scope = self.session.scope
+        if not on or scope is None:
+            self.box.cancel()
+            return
+        self.host.viewer.status = "Drag a box over the live image; press Draw ROI again to cancel"
+        self.box.start(
+            scope.format.shape, self.presenter.set_window, lambda: self.draw.setChecked(False)
+        )
+
+    def _show_snap(self, snap: Snap) -> None:
+        if self.host.closed:
+            return
+        show_snap(self.host.viewer, snap, live=self.model.live)
+        self.host.viewer.status = f"Kept as layer '{snap.name}'"
+
+    def _heard(self, event: Any = None) -> None:
+        self.presenter.heard(event)
+
+    def rest(self) -> None:
+        """Stop to follow the model, and to wait for a box."""
+        super().rest()
+        self.box.cancel()
 
     def _show_offer(self, _: Any = None) -> None:
         text = self.presenter.offer()

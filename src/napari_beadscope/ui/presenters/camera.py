@@ -6,15 +6,20 @@ Owns the choices and their options. Must not know Qt; talks to cameras only thro
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.ui.model import Phase
+from napari_beadscope.core.messages import StreamChanged
+from napari_beadscope.core.window import Window
+from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.presenters.fields import Field, field_of_property
 from napari_beadscope.ui.presenters.options import option_fields
+from napari_beadscope.ui.roi_box import Box
 from napari_beadscope.ui.session import Session
+from napari_beadscope.ui.snap import Snap, take_snap
 
 SIMULATED = "simulated"
 REPLAY = "replay"
@@ -82,10 +87,93 @@ class CameraPresenter:
         return tuple(replace(one, value=values.get(one.name, one.value)) for one in templates)
 
     def properties(self) -> tuple[Field, ...]:
-        """Return what can be set on the running camera."""
+        """Return what can be set on the running camera, but for the window of its sensor."""
         if self._session.scope is None:
             return ()
-        return tuple(field_of_property(prop) for prop in self._session.model.properties)
+        props = self._session.model.properties
+        return tuple(field_of_property(prop) for prop in props if prop["kind"] != "roi")
+
+    def window(self) -> Window | None:
+        """Return what of the sensor the frames show, None for a camera that has no choice."""
+        props = {prop["name"]: prop for prop in self._session.model.properties}
+        if self._session.scope is None or "roi" not in props:
+            return None
+        binning = props.get("binning", {"value": 1})["value"]
+        return Window.parse(str(props["roi"]["value"]), int(float(binning)))
+
+    def window_text(self) -> str:
+        """Return the window in one line."""
+        window, sensor = self.window(), self._sensor()
+        if window is None or sensor is None:
+            return ""
+        size = f"{sensor.width} × {sensor.height} px"
+        if (window.height, window.width) == (sensor.height, sensor.width):
+            return f"whole sensor, {size}"
+        return f"{window.width} × {window.height} of {size} at x {window.x0}, y {window.y0}"
+
+    def why_no_window(self) -> str:
+        """Return why the window can't be changed now, '' if it can."""
+        model = self._session.model
+        if self._session.scope is None or not model.live:
+            return "Press Live first: the box is drawn over the live image"
+        if model.recording is not None:
+            return "Not while recording: stop the recording first"
+        if self.window() is None:
+            return "This camera shows its whole sensor only"
+        return ""
+
+    def is_whole(self) -> bool:
+        """Return whether the frames show the whole sensor, as far as is known."""
+        window, sensor = self.window(), self._sensor()
+        return window is None or sensor is None or window.text == sensor.text
+
+    def set_window(self, box: Box) -> None:
+        """Let the camera read out what is in `box`, in px of the present frame."""
+        window, sensor = self.window(), self._sensor()
+        if window is None or sensor is None:
+            return
+        top, left = window.on_sensor(box.top, box.left)
+        bottom, right = window.on_sensor(box.bottom, box.right)
+        y0, x0 = max(round(top), sensor.y0), max(round(left), sensor.x0)
+        height = min(round(bottom) + 1, sensor.y0 + sensor.height) - y0
+        width = min(round(right) + 1, sensor.x0 + sensor.width) - x0
+        if height < 1 or width < 1:
+            text = "The box lies outside the camera's sensor: draw it over the image"
+            self._session.say(Message("warning", text, time.time()))
+            return
+        self.set_property("roi", Window(y0, x0, height, width).text)
+
+    def set_whole(self) -> None:
+        """Let the camera read out its whole sensor."""
+        self.set_property("roi", "full")
+
+    def snap(self, show: Callable[[Snap], None]) -> None:
+        """Take the newest frame, or of a camera that is off the first one, and `show` it."""
+        session = self._session
+        off = session.scope is None
+        if off:
+            session.start_live()
+
+        def done(snap: Snap) -> None:
+            show(snap)
+            if off:
+                session.stop_live()
+
+        session.on_scope("Reading a frame", take_snap, done)
+
+    def heard(self, event: Any) -> None:
+        """Read the camera's properties when its frames have changed, by whomever."""
+        if isinstance(event, StreamChanged) and self._session.model.phase is Phase.READY:
+            model = self._session.model
+            self._session.on_scope(
+                "Reading the camera",
+                lambda scope: tuple(scope.camera_properties()),
+                lambda props: setattr(model, "properties", props),
+            )
+
+    def _sensor(self) -> Window | None:
+        props = {prop["name"]: prop for prop in self._session.model.properties}
+        return Window.parse(props["roi"]["choices"][0]) if "roi" in props else None
 
     def summary(self) -> str:
         """Return the options in one line, or what an engine that was attached to runs."""

@@ -28,6 +28,15 @@ class Field:
     tip: str = ""
 
 
+_TIPS = {
+    "exposure_ms": "How long the camera collects light for a frame",
+    "fps": "Frames per second",
+    "gain": "Brightness of the same light, with its noise",
+    "binning": "2 averages 2 × 2 px of the sensor into one px of the frame; beads follow, "
+    "the pixel size too, a Z-LUT must be measured anew",
+}
+
+
 def field_of_property(prop: Mapping[str, Any]) -> Field:
     """Return the field for one entry of `Scope.camera_properties`.
 
@@ -49,7 +58,7 @@ def field_of_property(prop: Mapping[str, Any]) -> Field:
         minimum=prop["minimum"],
         maximum=prop["maximum"],
         choices=tuple(prop["choices"]),
-        tip=f"{name}{span}",
+        tip=f"{_TIPS.get(name, name)}{span}",
     )
 
 
