@@ -27,6 +27,7 @@ def _load(name: str) -> Any:
     return module
 
 
+_load("fake_motors")
 fake_scope = _load("fake_scope")
 
 
@@ -73,3 +74,21 @@ def shown_host(make_napari_viewer: Callable[..., Any], scopes: Any) -> Iterator[
     made = host_of(make_napari_viewer(show=True), scopes)
     yield made
     made.close()
+
+
+@pytest.fixture
+def open_dock() -> Callable[[SessionHost, str], Any]:
+    """Return a function that opens a dock of the plugin by its name."""
+
+    def dock(host: SessionHost, name: str) -> Any:
+        return host.viewer.window.add_plugin_dock_widget("napari-beadscope", name)[1]
+
+    return dock
+
+
+@pytest.fixture
+def live(shown_host: SessionHost, qtbot: Any) -> SessionHost:
+    """A shown host that shows live frames."""
+    shown_host.session.start_live()
+    qtbot.waitUntil(lambda: shown_host.session.model.screen.shown > 1)
+    return shown_host

@@ -189,10 +189,13 @@ class FakeScope(FakeMotors):
                 "cpu", "cpu", self.method, "no CUDA device found; 2 cores", self.step
             ),
             workers=(
-                messages.WorkerStatus("camera", 101, "RUNNING", True, 0, 0.1),
+                messages.WorkerStatus("camera", 101, "RUNNING", True, 0, 0.1, 40_000_000),
                 messages.WorkerStatus("tracker-0", 102, "RUNNING", True, 1, 0.1),
                 messages.WorkerStatus("recorder", 103, "READY", False, 0, 5.0),
             ),
+            latency_ms=3.2,
+            memory_bytes=700_000_000,
+            memory_left_bytes=8_000_000_000,
         )
 
     def find_beads(

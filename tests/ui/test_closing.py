@@ -1,11 +1,23 @@
-"""A script that closes its viewer and ends while a job runs, in a Python of its own."""
+"""The ways to close a viewer, with and without a recording on; a script that ends with a job on."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
+from napari.settings import get_settings
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_beadscope.core.errors import StorageError
+from napari_beadscope.ui.host import SessionHost
+
+LEFT = Qt.MouseButton.LeftButton
 SCRIPT = """
 import sys, threading, time
 sys.path.insert(0, sys.argv[1])
@@ -47,3 +59,146 @@ def test_a_script_may_end_while_beads_are_being_found() -> None:
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.split() == ["closed", "found"]
     assert "deleted" not in ended.stderr
+
+
+@pytest.fixture
+def recording(live: SessionHost, open_dock: Any, qtbot: Any, tmp_path: Path) -> SessionHost:
+    """A host that is live and records, with a dock open."""
+    dock = open_dock(live, "Acquisition")
+    live.session.model.root = tmp_path
+    dock.button.click()
+    qtbot.waitUntil(lambda: live.session.model.recording is not None)
+    qtbot.waitUntil(lambda: not live.session.model.busy)
+    return live
+
+
+def window_of(host: SessionHost) -> Any:
+    return host.viewer.window._qt_window
+
+
+def by_its_x(host: SessionHost) -> None:
+    """What the window manager does when its × is clicked: the Close event is spontaneous."""
+    window_of(host).windowHandle().close()
+
+
+def by_the_menu(host: SessionHost) -> None:
+    """What File → Close Window calls."""
+    window_of(host).close(quit_app=False, confirm_need=True)
+
+
+@pytest.fixture(params=[by_its_x, by_the_menu])
+def close(request: pytest.FixtureRequest) -> Callable[[SessionHost], None]:
+    """A way in which a user closes a window."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _napari_does_not_ask() -> Any:
+    get_settings().application.confirm_close_window = False
+    yield
+    get_settings().application.confirm_close_window = True
+
+
+def test_staying_changes_nothing(
+    recording: SessionHost, close: Callable[[SessionHost], None], scopes: Any, qtbot: Any
+) -> None:
+    close(recording)
+    question = recording.closing.question
+    assert question is not None
+    assert recording.session.model.recording.name in question.text()
+    close(recording)  # a second time: still one question
+    assert recording.closing.question is question
+    qtbot.mouseClick(question.stay, LEFT)
+    qtbot.waitUntil(lambda: recording.closing.question is None)
+    assert window_of(recording).isVisible()
+    assert scopes.last.recording
+    assert not recording.closed
+    shown = recording.session.model.screen.shown
+    qtbot.waitUntil(lambda: recording.session.model.screen.shown > shown)
+    close(recording)
+    assert recording.closing.question is not None
+
+
+def test_leaving_it_running(
+    recording: SessionHost, close: Callable[[SessionHost], None], scopes: Any, qtbot: Any
+) -> None:
+    window = window_of(recording)
+    close(recording)
+    qtbot.mouseClick(recording.closing.question.leave, LEFT)
+    qtbot.waitUntil(lambda: recording.closed)
+    assert not window.isVisible()
+    assert scopes.last.recording
+    assert scopes.last.calls[-1] == "detach"
+
+
+def test_stopping_and_saving_first(
+    recording: SessionHost, close: Callable[[SessionHost], None], scopes: Any, qtbot: Any
+) -> None:
+    window = window_of(recording)
+    close(recording)
+    qtbot.mouseClick(recording.closing.question.stop, LEFT)
+    qtbot.waitUntil(lambda: recording.closed)
+    assert not window.isVisible()
+    assert scopes.last.recording == ""
+    calls = [call for call in scopes.last.calls if call in ("stop_recording", "detach")]
+    assert calls == ["stop_recording", "detach"]
+
+
+def test_a_recording_that_cannot_be_saved_keeps_the_window_open(
+    recording: SessionHost, scopes: Any, qtbot: Any
+) -> None:
+    scopes.last.fail_with["stop_recording"] = StorageError("the disk is full", "free some")
+    by_its_x(recording)
+    qtbot.mouseClick(recording.closing.question.stop, LEFT)
+    messages = recording.session.model.messages
+    qtbot.waitUntil(lambda: "disk is full" in recording.session.model.messages[-1].text)
+    assert not recording.closed, messages
+    assert window_of(recording).isVisible()
+
+
+def test_escape_stays(recording: SessionHost, qtbot: Any) -> None:
+    by_its_x(recording)
+    question = recording.closing.question
+    qtbot.keyClick(question, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: recording.closing.question is None)
+    assert not recording.closed
+
+
+def test_a_script_is_not_asked(recording: SessionHost, scopes: Any) -> None:
+    recording.viewer.close()
+    assert recording.closed
+    assert recording.closing.question is None
+    assert scopes.last.recording
+
+
+def test_without_a_recording_nothing_is_asked(
+    live: SessionHost, open_dock: Any, close: Callable[[SessionHost], None], qtbot: Any
+) -> None:
+    open_dock(live, "Camera")
+    close(live)
+    qtbot.waitUntil(lambda: live.closed)
+
+
+def test_napari_asks_as_ever_and_its_answer_counts(
+    live: SessionHost, open_dock: Any, scopes: Any, qtbot: Any
+) -> None:
+    get_settings().application.confirm_close_window = True
+    open_dock(live, "Camera")
+    qtbot.wait(50)
+    asked: list[bool] = []
+
+    def answer(accept: bool) -> None:
+        dialogs = [w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmCloseDialog)]
+        asked.append(accept)
+        (dialogs[0].accept if accept else dialogs[0].reject)()
+
+    QTimer.singleShot(300, lambda: answer(False))
+    by_its_x(live)
+    assert asked == [False]
+    assert window_of(live).isVisible()
+    assert not live.closed
+    QTimer.singleShot(300, lambda: answer(True))
+    by_its_x(live)
+    assert asked == [False, True]
+    qtbot.waitUntil(lambda: live.closed)
+    assert scopes.last.calls[-1] == "detach"

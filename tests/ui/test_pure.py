@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_beadscope.core.types import TRACK_ROW, AcquisitionMode, FrameFormat
+from napari_beadscope.ui.presenters.disk import bytes_per_second
 from napari_beadscope.ui.presenters.options import option_fields
-from napari_beadscope.ui.presenters.acquisition import bytes_per_second
 from napari_beadscope.ui.trails import Trails
 
 

@@ -6,22 +6,24 @@ one host per viewer, a child of the application, so that docks come and go witho
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_beadscope.core.errors import BeadscopeError
-from napari_beadscope.core.types import Bead
+from napari_beadscope.ui.closing import CloseGuard
 from napari_beadscope.ui.jobs import Launch
 from napari_beadscope.ui.layers import rescale
 from napari_beadscope.ui.live_view import LiveView
 from napari_beadscope.ui.model import Message, Phase
+from napari_beadscope.ui.notices import Notices
 from napari_beadscope.ui.overlays import Overlays
+from napari_beadscope.ui.own import OwnThings
 from napari_beadscope.ui.ports import EngineScopes, ScopePort, ScopeSource
-from napari_beadscope.ui.presenters.beads import roi_size_for_click
 from napari_beadscope.ui.qt_jobs import launch_in_thread
+from napari_beadscope.ui.screen_latency import ScreenLatency
 from napari_beadscope.ui.session import Session
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 #: At most 30 screen updates per second.
 TICK_MS = 34
+#: Who opens the viewer may be about to attach it.
+_OFFER_AFTER_MS = 400
 
 
 class SessionHost(QObject):
@@ -54,10 +58,13 @@ class SessionHost(QObject):
         self.viewer = unwrapped(viewer)
         self.session = Session(scopes or EngineScopes(), launch, self._show)
         self.live_view = LiveView(self.viewer)
-        self.overlays = Overlays(self.viewer, self._beads_edited, self._beads_selected)
-        self._windows: list[QMainWindow] = []
+        self.overlays = Overlays(self.viewer, self.session)
+        self.closing = CloseGuard(self.session, self.close)
+        self.own = OwnThings(self.viewer, self.session)
+        self._notices = Notices()
+        self._latency = ScreenLatency()
+        self._offered: frozenset[str] = frozenset()
         self._begun = False
-        self._overlay_number = self._vertices_number = -1
         self._closed = False
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -66,10 +73,8 @@ class SessionHost(QObject):
         events = self.session.model.events
         events.live.connect(self._live_changed)
         events.phase.connect(self._phase_changed)
-        events.beads.connect(self._show_beads)
-        events.roi_size_px.connect(self._show_beads)
-        events.selected.connect(self.overlays.select)
         events.calibration.connect(self._rescale)
+        events.engines.connect(self._engines_found)
         self.viewer.layers.events.inserted.connect(self._rescale)
         QApplication.instance().aboutToQuit.connect(self.close)
 
@@ -81,20 +86,17 @@ class SessionHost(QObject):
         self._timer.stop()
         self.session.close()
         self.overlays.close()
+        self.own.close()
         events = self.session.model.events
         for signal in (
             events.live,
             events.phase,
-            events.beads,
-            events.roi_size_px,
-            events.selected,
             events.calibration,
+            events.engines,
         ):
             signal.disconnect()
         self.viewer.layers.events.inserted.disconnect(self._rescale)
-        for window in self._windows:
-            window.removeEventFilter(self)
-        self._windows.clear()
+        self.closing.rest()
         QApplication.instance().aboutToQuit.disconnect(self.close)
         del self.viewer, self.live_view, self.overlays
         self.deleteLater()
@@ -106,56 +108,40 @@ class SessionHost(QObject):
 
     def watch_window(self, widget: QWidget) -> None:
         """Close together with the main window that `widget` is in."""
-        window = widget.window()
-        if isinstance(window, QMainWindow) and window not in self._windows:
-            self._windows.append(window)
-            window.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """See the main window close."""
-        if event is not None and event.type() == QEvent.Type.Close and watched in self._windows:
-            if event.spontaneous():
-                # napari may still ask the user, who may stay.
-                QTimer.singleShot(0, lambda: self._close_if_hidden(watched))
-            else:
-                self.close()
-        return False
+        window = self.closing.watch(widget)
+        if window is not None:
+            self._latency.watch(window)
 
     def tick(self) -> None:
         """Bring model, frame and overlays up to date."""
         session = self.session
         session.tick()
+        self.own.look()
         model = session.model
         if not model.live or session.scope is None or model.status is None:
             return
         try:
             if not self._begun:
                 self._begin(session.scope)
-            self.live_view.update(session.scope)
+            if self.live_view.update(session.scope):
+                self._latency.drew(self.live_view.shown_ns)
         except BeadscopeError as error:
             model.live = False
             session.fail(error)
             return
         if self.live_view.rate is not model.screen:
             model.screen = self.live_view.rate
-        overlay = session.overlay
-        if overlay is None or overlay.number == self._overlay_number:
-            return
-        self._overlay_number = overlay.number
-        self.overlays.show_positions(overlay.newest)
-        if overlay.vertices_number != self._vertices_number:
-            self._vertices_number = overlay.vertices_number
-            self.overlays.show_trails(overlay.vertices)
+            model.screen_latency_ms = self._latency.median_ms
+        self.overlays.tick()
 
     def _begin(self, scope: ScopePort) -> None:
-        model = self.session.model
-        self.live_view.begin(scope.format)
-        self.overlays.begin(model.beads, roi_size_for_click(model.beads, model.roi_size_px))
-        self._overlay_number = self._vertices_number = -1
+        self.live_view.begin(scope.format, self.session.model.calibration)
+        self.overlays.begin()
         self._begun = True
 
     def _live_changed(self, live: bool) -> None:
         self._begun = self._begun and live
+        self._latency.reset()
 
     def _phase_changed(self, phase: Phase) -> None:
         if phase is Phase.READY:
@@ -163,32 +149,42 @@ class SessionHost(QObject):
         elif phase is not Phase.STARTING:
             self._timer.stop()
 
+    def show_image(self) -> None:
+        """Bring back a live image that the user has deleted."""
+        scope = self.session.scope
+        if scope is not None and self.session.model.live:
+            self.live_view.begin(scope.format, self.session.model.calibration)
+
     def _rescale(self, _: Any = None) -> None:
         rescale(self.viewer, self.session.model.calibration)
 
-    def _show_beads(self, _: Any = None) -> None:
-        model = self.session.model
-        size = roi_size_for_click(model.beads, model.roi_size_px)
-        self.overlays.show_beads(model.beads, size)
-
-    def _beads_edited(self, beads: tuple[Bead, ...]) -> None:
-        self.session.set_beads(beads)
-
-    def _beads_selected(self, beads: frozenset[int]) -> None:
-        self.session.model.selected = beads
-
     def _show(self, message: Message) -> None:
         """Tell the user at once; good news go to the status line only."""
-        if message.severity == "error":
-            show_error(message.text)
-        elif message.severity == "warning":
-            show_warning(message.text)
-        else:
+        if message.severity == "info":
             self.viewer.status = message.text
+        else:
+            self._notices.show(message)
 
-    def _close_if_hidden(self, window: Any) -> None:
-        if not self._closed and not window.isVisible():
-            self.close()
+    def _engines_found(self, engines: tuple[Any, ...]) -> None:
+        """Offer an engine that runs, unless this viewer is on its way to one."""
+        if engines:
+            QTimer.singleShot(_OFFER_AFTER_MS, self._offer)
+
+    def _offer(self) -> None:
+        session = self.session
+        if self._closed or session.scope is not None or session.model.busy:
+            return
+        engine = session.model.engines[-1]
+        if engine.engine_id in self._offered:
+            return
+        self._offered |= {engine.engine_id}
+        since = time.strftime("%H:%M", time.localtime(engine.started_unix_s))
+        self._notices.offer(
+            f"BeadScope has run the camera '{engine.camera}' since {since}, without this window. "
+            "Attach to see it, with its beads and its recording.",
+            "Attach",
+            lambda: session.attach(engine.engine_id),
+        )
 
 
 def host_of(

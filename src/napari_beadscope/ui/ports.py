@@ -5,7 +5,7 @@ Owns the two protocols and the way to the real thing. Must not know Qt or napari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -141,7 +141,20 @@ class ScopePort(Protocol):
         """Return another attachment to the same engine."""
         ...
 
-    def sweep_zlut(self, beads: Sequence[int] | None = None, **options: Any) -> Any:
+    def sweep_zlut(
+        self,
+        beads: Iterable[int] | None = None,
+        *,
+        low_um: float = -1.5,
+        high_um: float = 1.5,
+        step_nm: float = 50.0,
+        frames_per_step: int = 10,
+        folder: str | Path,
+        motor: str = "focus",
+        on_plane: Callable[[Any], None] | None = None,
+        progress: Callable[[float, float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Any:
         """Make a Z-LUT by a focus sweep."""
         ...
 

@@ -1,4 +1,4 @@
-"""The Status dock: rates, drops, workers, messages.
+"""The Status dock: rates, latency, drops, what is left, workers, messages.
 
 Owns its widgets only; all it knows it has from `StatusPresenter`.
 """
@@ -8,36 +8,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QFontDatabase
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QDialog,
-    QDialogButtonBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPlainTextEdit,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
     QVBoxLayout,
-    QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_beadscope.ui.docks.base import Dock
+from napari_beadscope.ui.docks.job_row import JobRow
 from napari_beadscope.ui.docks.parts import TONES, note, toned
-from napari_beadscope.ui.model import Message
+from napari_beadscope.ui.notices import MessageDialog, open_message
 from napari_beadscope.ui.presenters.status import Metric, StatusPresenter, message_line
 
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
 _TILE_WIDTH_PX = 84  # room for '1000.0 fps'
+_TILES_PER_ROW = 5
+_COLUMNS = ("process", "PID", "state", "heartbeat", "memory", "restarts")
 
 
 class MetricTile(QFrame):
@@ -48,17 +48,18 @@ class MetricTile(QFrame):
         self.label, self.value, self.detail = QLabel(), QLabel(), QElidingLabel()
         self.setMinimumWidth(_TILE_WIDTH_PX)
         column = QVBoxLayout(self)
-        column.setContentsMargins(4, 2, 4, 2)
+        column.setContentsMargins(3, 1, 3, 1)
         column.setSpacing(0)
         for label in (self.label, self.value, self.detail):
             column.addWidget(label)
 
     def show_metric(self, metric: Metric) -> None:
         """Show a metric."""
-        toned(self.label, metric.label, "ok", "font-weight: bold;")
-        toned(self.value, f"{metric.value} {metric.unit}", metric.tone, "font-size: 16px;")
-        toned(self.detail, metric.detail, metric.tone, "font-size: 11px;")
-        self.setToolTip(metric.tip + (f"\n{metric.detail}" if metric.detail else ""))
+        toned(self.label, metric.label, "ok", "font-size: 11px; font-weight: bold;")
+        now = metric.reading
+        toned(self.value, now.value, now.tone, "font-size: 15px;")
+        toned(self.detail, now.detail, now.tone, "font-size: 11px;")
+        self.setToolTip(metric.tip + (f"\n{now.detail}" if now.detail else ""))
 
 
 class StatusDock(Dock):
@@ -69,81 +70,81 @@ class StatusDock(Dock):
     def build(self) -> None:
         """Make the widgets."""
         self.presenter = StatusPresenter(self.session)
-        self.headline = QElidingLabel()
-        self.tracking = QElidingLabel()
+        self.headline, self.tracking = QElidingLabel(), QElidingLabel()
+        self.notice = note()
+        self.job = JobRow(self.session)
         self.tiles: dict[str, MetricTile] = {}
-        left = QVBoxLayout()
-        left.addWidget(self.headline)
-        tiles = QHBoxLayout()
+        tiles = QGridLayout()
         tiles.setSpacing(2)
-        for metric in self.presenter.metrics():
+        for place, metric in enumerate(self.presenter.metrics()):
             tile = self.tiles[metric.name] = MetricTile()
-            tiles.addWidget(tile)
+            tiles.addWidget(tile, *divmod(place, _TILES_PER_ROW))
+        left = QVBoxLayout()
+        left.setSpacing(2)
+        for widget in (self.headline, self.notice, self.job):
+            left.addWidget(widget)
         left.addLayout(tiles)
         left.addWidget(self.tracking)
         left.addStretch(1)
-        self.workers = self._worker_table()
+        columns = QHBoxLayout()
+        columns.addLayout(left, 1)
+        columns.addWidget(self._tabs(), 1)
+        self.body.addLayout(columns)
+
+    def _tabs(self) -> QTabWidget:
+        self.workers = _worker_table()
         self.messages = QListWidget()
-        self.messages.setToolTip("Click a message for its whole text and traceback")
+        self.messages.setToolTip("Enter or a click opens a message with its traceback")
+        self.messages.setAccessibleName("Messages")
         self.messages.setWordWrap(True)
         self.messages.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.messages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.messages.setMinimumHeight(3 * _ROW_HEIGHT_PX)
         self.messages.itemClicked.connect(self._details)
+        self.messages.installEventFilter(self)
         self.clear = QPushButton("Clear")
-        self.clear.setToolTip("Forget all messages")
         self.clear.clicked.connect(self.presenter.clear_messages)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.messages, "Messages")
         self.tabs.addTab(self.workers, "Workers")
         self.tabs.setMinimumWidth(220)
         self.tabs.setCornerWidget(self.clear)
-        columns = QHBoxLayout()
-        columns.addLayout(left)
-        columns.addWidget(self.tabs, 1)
-        self.body.addLayout(columns)
+        return self.tabs
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""
         events = self.model.events
+        numbers = ("status", "screen", "screen_latency_ms", "drop_reason", "live", "recording")
+        headline = ("status", "phase", "busy", "live", "recording", "answer_age_s")
         return (
-            (events.status, self._show_numbers),
-            (events.screen, self._show_numbers),
-            (events.drop_reason, self._show_numbers),
-            (events.live, self._show_numbers),
+            *((getattr(events, name), self._show_numbers) for name in numbers),
+            *((getattr(events, name), self._show_numbers) for name in ("mode", "root", "beads")),
+            *((getattr(events, name), self._show_headline) for name in headline),
             (events.status, self._show_workers),
-            (events.status, self._show_headline),
-            (events.phase, self._show_headline),
-            (events.busy, self._show_headline),
-            (events.live, self._show_headline),
-            (events.recording, self._show_headline),
-            (events.answer_age_s, self._show_headline),
             (events.messages, self._show_messages),
+            *self.job.wiring(),
         )
 
-    def _worker_table(self) -> QTableWidget:
-        table = QTableWidget(0, 4)
-        table.setHorizontalHeaderLabels(["process", "PID", "state", "restarts"])
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT_PX)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        table.setShowGrid(False)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        table.setMinimumHeight(3 * _ROW_HEIGHT_PX)
-        table.setToolTip("Processes of the engine")
-        return table
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Open a message with the keyboard."""
+        if watched is self.messages and event.type() == QEvent.Type.KeyPress:
+            item = self.messages.currentItem()
+            if item is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._details(item)
+                return True
+        return bool(super().eventFilter(watched, event))
 
     def _show_numbers(self, _: Any = None) -> None:
         for metric in self.presenter.metrics():
             self.tiles[metric.name].show_metric(metric)
+        text, tone = self.presenter.notice()
+        toned(self.notice, text, tone)
+        self.notice.setVisible(bool(text))
 
     def _show_headline(self, _: Any = None) -> None:
         text, tone = self.presenter.headline()
         toned(self.headline, text, tone, "font-weight: bold;")
+        self.headline.setToolTip(text)
         tracking = self.presenter.tracking()
         toned(
             self.tracking, f"Tracks with {tracking}" if tracking else "", "ok", "font-size: 11px;"
@@ -156,7 +157,8 @@ class StatusDock(Dock):
         worst = max((row.tone for row in rows), key=list(TONES).index, default="ok")
         self.tabs.tabBar().setTabTextColor(1, QColor(TONES[worst]))
         for place, row in enumerate(rows):
-            for column, text in enumerate((row.name, row.pid, row.state, row.restarts)):
+            texts = (row.name, row.pid, row.state, row.heartbeat, row.memory, row.restarts)
+            for column, text in enumerate(texts):
                 item = self.workers.item(place, column)
                 if item is None:
                     item = QTableWidgetItem()
@@ -180,26 +182,25 @@ class StatusDock(Dock):
         count = len(self.model.messages)
         self.tabs.setTabText(0, f"Messages ({count})" if count else "Messages")
         self.clear.setEnabled(count > 0)
+        self.clear.setToolTip("Forget all messages" if count else "There are no messages")
 
     def _details(self, item: QListWidgetItem) -> None:
-        if not self.findChildren(MessageDialog):
-            MessageDialog(item.data(Qt.ItemDataRole.UserRole), self).open()
+        if not self.window().findChildren(MessageDialog):
+            open_message(item.data(Qt.ItemDataRole.UserRole), self)
 
 
-class MessageDialog(QDialog):
-    """One message with its traceback, to read and to copy."""
-
-    def __init__(self, message: Message, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("BeadScope message")
-        self.resize(640, 360)
-        column = QVBoxLayout(self)
-        column.addWidget(note(message_line(message)))
-        self.text = QPlainTextEdit(message.traceback or "No traceback: nothing went wrong inside.")
-        self.text.setReadOnly(True)
-        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        column.addWidget(self.text)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
+def _worker_table() -> QTableWidget:
+    table = QTableWidget(0, len(_COLUMNS))
+    table.setHorizontalHeaderLabels(list(_COLUMNS))
+    table.verticalHeader().setVisible(False)
+    table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT_PX)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setShowGrid(False)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    table.setMinimumHeight(3 * _ROW_HEIGHT_PX)
+    table.setToolTip("Processes of the engine")
+    table.setAccessibleName("Processes of the engine")
+    return table

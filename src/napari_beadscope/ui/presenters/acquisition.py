@@ -1,16 +1,19 @@
-"""The Acquisition dock's mind: what is kept, where, for how long, and how long the disk lasts.
+"""The Acquisition dock's mind: what is kept, where, for how long, and what that will take.
 
-Owns the estimate of the data rate. Must not know Qt.
+Owns when a recording can be started and why not. Must not know Qt.
 """
 
 from __future__ import annotations
 
-import shutil
+import os
+import re
 import time
 from pathlib import Path
 
-from napari_beadscope.core.types import AcquisitionMode, FrameFormat
-from napari_beadscope.ui.model import Message, format_of
+from napari_beadscope.core.types import AcquisitionMode
+from napari_beadscope.ui.model import Message
+from napari_beadscope.ui.presenters.amounts import bytes_text, clock, duration_text
+from napari_beadscope.ui.presenters.disk import DiskGauge
 from napari_beadscope.ui.session import Session
 
 MODE_LABELS = {
@@ -20,14 +23,20 @@ MODE_LABELS = {
     AcquisitionMode.ROIS: "Bead movies",
     AcquisitionMode.FULL: "Full video",
 }
-#: Bytes of one line of tracks.csv, and of one radial bin in profiles.csv, as written.
-TRACK_ROW_BYTES = 80
-PROFILE_BIN_BYTES = 9
+MODE_TIPS = {
+    AcquisitionMode.TRACK: "Positions only (tracks.csv): smallest, nothing to track again later",
+    AcquisitionMode.TRACK_ROIS: "Positions, and a movie of each bead's ROI",
+    AcquisitionMode.TRACK_FULL: "Positions, and every frame whole: can be tracked again later",
+    AcquisitionMode.ROIS: "A movie of each bead's ROI, tracked later",
+    AcquisitionMode.FULL: "Every frame whole; needs no beads",
+}
+#: How a recording can end by itself.
+UNTIL_STOPPED, BY_TIME, BY_FRAMES = "stopped", "time", "frames"
 DEFAULT_NAME = "recording"
 
 
 class AcquisitionPresenter:
-    """What the Record dock shows and does.
+    """What the Acquisition dock shows and does.
 
     Parameters
     ----------
@@ -37,6 +46,7 @@ class AcquisitionPresenter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._disk = DiskGauge(session)
 
     def set_mode(self, mode: AcquisitionMode) -> None:
         """Choose what is kept."""
@@ -50,20 +60,40 @@ class AcquisitionPresenter:
         """Choose the name that follows the date."""
         self._session.model.name = name.strip()
 
+    def set_note(self, text: str) -> None:
+        """Write something down that is kept with the recording."""
+        self._session.model.note = text.strip()
+
+    @property
+    def limit_kind(self) -> str:
+        """How the recording will end."""
+        return self._session.model.limit_kind
+
+    def set_limit_kind(self, kind: str) -> None:
+        """Choose how the recording will end."""
+        self._session.model.limit_kind = kind
+
     def set_limit_s(self, seconds: float) -> None:
-        """Stop by itself after this time; 0 goes on until stopped."""
+        """Stop by itself after this time."""
         self._session.model.limit_s = seconds
+
+    def set_limit_frames(self, frames: int) -> None:
+        """Stop by itself after so many frames."""
+        self._session.model.limit_frames = frames
 
     def start(self) -> None:
         """Start to record, with the camera if it is off."""
         session, model = self._session, self._session.model
         if session.scope is None or not model.live:
             session.start_live()
-        root, mode, name = model.root, model.mode, model.name or DEFAULT_NAME
-        seconds = model.limit_s
+        root, mode, name, note = model.root, model.mode, model.name or DEFAULT_NAME, model.note
+        seconds = model.limit_s if model.limit_kind == BY_TIME else 0.0
+        frames = model.limit_frames if model.limit_kind == BY_FRAMES else 0
         session.on_scope(
             "Starting the recording",
-            lambda scope: scope.start_recording(root, mode.value, seconds=seconds, name=name),
+            lambda scope: scope.start_recording(
+                root, mode.value, seconds=seconds, frames=frames, name=name, note=note
+            ),
             session.started_recording,
         )
 
@@ -80,6 +110,24 @@ class AcquisitionPresenter:
         else:
             self.stop()
 
+    def why_not(self) -> str:
+        """Return why recording cannot be started or stopped now, '' if it can."""
+        model = self._session.model
+        if model.busy.endswith("the recording"):
+            return f"{model.busy}…"
+        if model.recording is not None:
+            return ""
+        if (model.mode.tracks or model.mode.rois) and not model.beads:
+            return "No beads yet: find or add some, or save Full video"
+        if re.search(r"[/\\\0]", model.name) or model.name in (".", ".."):
+            return "The name is part of a folder's name: leave out / and \\"
+        if not _writable(model.root):
+            return f"Nothing can be written to {model.root}: choose another folder"
+        disk = self._disk.state()
+        if disk.left_bytes is not None and disk.left_bytes < 1e9:
+            return f"Only {bytes_text(disk.left_bytes)} left on the disk: free some space"
+        return ""
+
     def progress(self) -> str:
         """Return how far the recording is, in one line."""
         model = self._session.model
@@ -88,117 +136,58 @@ class AcquisitionPresenter:
                 return f"Saved: {model.last_recording.name}"
             return "Not recording"
         frames = model.status.recorded_frames if model.status is not None else 0
-        limit = f" of {clock(model.limit_s)}" if model.limit_s else ""
-        return f"● {clock(model.recorded_s)}{limit} · {frames:,} frames"
+        by_time = model.limit_kind == BY_TIME and model.limit_s
+        by_frames = model.limit_kind == BY_FRAMES and model.limit_frames
+        time_limit = f" of {clock(model.limit_s)}" if by_time else ""
+        frame_limit = f" of {model.limit_frames:,}" if by_frames else ""
+        return f"● {clock(model.recorded_s)}{time_limit} · {frames:,}{frame_limit} frames"
+
+    def estimate(self) -> str:
+        """Return what a recording will take, per second and, if it has a limit, in all."""
+        model = self._session.model
+        rate = self._disk.state().rate_bytes_per_s
+        if rate <= 0:
+            return "Size: known when the camera is live" if model.status is None else ""
+        text = f"Size: {bytes_text(rate)}/s"
+        seconds = self._limit_s()
+        if seconds:
+            return f"{text}, {bytes_text(rate * seconds)} in {clock(seconds)}"
+        return f"{text}, {bytes_text(rate * 60)} per minute"
 
     def disk(self) -> str:
-        """Return what is left on the disk, in GB and in minutes at this data rate."""
-        model = self._session.model
-        left = self._bytes_left()
-        if left is None:
+        """Return what is left on the disk, and for how long that lasts."""
+        disk = self._disk.state()
+        if disk.left_bytes is None:
             return "Disk: folder cannot be reached"
-        text = f"Disk: {bytes_text(left)} free"
-        status = model.status
-        if self._session.scope is None or status is None:
-            return text
-        sizes = [bead.roi.size for bead in model.beads]
-        rate = bytes_per_second(model.mode, format_of(status), status.fps, sizes)
-        if rate <= 0:
-            return text
-        return f"{text} · {duration_text(left / rate)} at {rate / 1e6:.3g} MB/s"
+        text = f"Disk: {bytes_text(disk.left_bytes)} free"
+        return text if disk.left_s is None else f"{text}, lasts {duration_text(disk.left_s)}"
 
-    def disk_is_short(self) -> bool:
-        """Return whether less than 1 GB is left."""
-        left = self._bytes_left()
-        return left is not None and left < 1e9
+    def disk_tone(self) -> str:
+        """Return 'bad' if the disk is nearly full, 'warn' if this recording does not fit."""
+        disk = self._disk.state()
+        if disk.is_short:
+            return "bad"
+        wanted = self._limit_s()
+        return "warn" if wanted and disk.left_s is not None and wanted > disk.left_s else "ok"
 
-    def hint(self) -> str:
-        """Return why the chosen mode may not do what is wanted, '' if it does."""
+    def _limit_s(self) -> float:
         model = self._session.model
-        if (model.mode.tracks or model.mode.rois) and not model.beads:
-            return "No beads yet: this mode needs some"
-        return ""
-
-    def _bytes_left(self) -> int | None:
-        model = self._session.model
-        if model.recording is not None and model.status is not None:
-            return int(model.status.disk_left_bytes)
-        folder = model.root
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        try:
-            return shutil.disk_usage(folder).free
-        except OSError:
-            return None
+        if model.limit_kind == BY_TIME:
+            return model.limit_s
+        fps = 0.0 if model.status is None else model.status.fps or model.status.nominal_fps
+        if model.limit_kind == BY_FRAMES and fps > 0:
+            return model.limit_frames / fps
+        return 0.0
 
     def _stopped(self, path: Path) -> None:
         self._session.stopped_recording(path)
         self._session.say(Message("info", f"Recording saved: {path}", time.time()))
 
 
-def bytes_per_second(
-    mode: AcquisitionMode, frame: FrameFormat, fps: float, roi_sizes_px: list[int]
-) -> float:
-    """Return about how many bytes a recording takes per second.
-
-    Examples
-    --------
-    >>> bytes_per_second(AcquisitionMode.FULL, FrameFormat(1000, 1000, "uint8"), 100.0, [])
-    100000000.0
-    """
-    item = frame.nbytes / (frame.height_px * frame.width_px)
-    per_frame = 0.0
-    if mode.video:
-        per_frame += frame.nbytes
-    if mode.rois:
-        per_frame += item * sum(size * size for size in roi_sizes_px)
-    if mode.tracks:
-        per_frame += sum(TRACK_ROW_BYTES + PROFILE_BIN_BYTES * size / 2 for size in roi_sizes_px)
-    return per_frame * fps
-
-
-def clock(seconds: float) -> str:
-    """Return a time as minutes and seconds, with hours if need be.
-
-    Examples
-    --------
-    >>> clock(75), clock(3675)
-    ('1:15', '1:01:15')
-    """
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    if hours:
-        return f"{hours}:{minutes:02d}:{whole % 60:02d}"
-    return f"{minutes}:{whole % 60:02d}"
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration in the unit one thinks in.
-
-    Examples
-    --------
-    >>> duration_text(90), duration_text(5400), duration_text(36000), duration_text(1e7)
-    ('1.5 min', '90 min', '10 h', '> 4 days')
-    """
-    minutes = seconds / 60
-    if minutes < 10:
-        return f"{minutes:.1f} min"
-    if minutes < 180:
-        return f"{minutes:.0f} min"
-    hours = minutes / 60
-    return f"{hours:.0f} h" if hours < 96 else "> 4 days"
-
-
-def bytes_text(count: float) -> str:
-    """Return bytes in MB, GB or TB (powers of ten).
-
-    Examples
-    --------
-    >>> bytes_text(5.2e8), bytes_text(4.12e11), bytes_text(2.5e12)
-    ('520 MB', '412 GB', '2.5 TB')
-    """
-    if count < 1e9:
-        return f"{count / 1e6:.0f} MB"
-    if count < 1e12:
-        return f"{count / 1e9:.3g} GB"
-    return f"{count / 1e12:.1f} TB"
+def _writable(folder: Path) -> bool:
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return folder.is_dir() and os.access(folder, os.W_OK)
+    except OSError:
+        return False
