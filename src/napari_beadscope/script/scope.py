@@ -6,6 +6,7 @@ Owns the life of one engine, or the attachment to one. Must not know Qt or napar
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import threading
 import warnings
@@ -32,6 +33,8 @@ from napari_beadscope.script.sweep import Sweeper
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S = 120.0
+#: Names the engine that a script is to attach to.
+ENGINE_VARIABLE = "BEADSCOPE_ENGINE"
 
 
 class Scope(Sweeper, Recorder, Closing):
@@ -69,6 +72,7 @@ class Scope(Sweeper, Recorder, Closing):
         self._options = dict(options or {})
         self._verbose = verbose
         self._process: subprocess.Popen | None = None
+        self._guest = False
 
     # --- life ---------------------------------------------------------------------------
 
@@ -76,19 +80,43 @@ class Scope(Sweeper, Recorder, Closing):
     def attach(cls, engine_id: str | None = None) -> Scope:
         """Attach to a running engine: the one with this ID, or the newest.
 
+        A script that was started by the Script dock gets the engine of that dock's viewer, which
+        the environment variable ``BEADSCOPE_ENGINE`` names. There it is a guest: at the end of a
+        ``with`` it lets go of the engine, which goes on; elsewhere the engine ends then.
+
         Raises
         ------
         EngineError
             There is none.
         """
-        engines = [e for e in list_engines() if engine_id in (None, e.engine_id)]
+        host = os.environ.get(ENGINE_VARIABLE, "") if engine_id is None else ""
+        wanted = engine_id or host or None
+        engines = [e for e in list_engines() if wanted in (None, e.engine_id)]
         if not engines:
-            which = f"no engine {engine_id}" if engine_id else "no engine"
+            which = f"no engine {wanted}" if wanted else "no engine"
             raise EngineError(f"{which} is running", "start one")
         scope = cls(engines[-1].camera)
+        scope._guest = bool(host)
         scope._connect(engines[-1])
         scope._view.wait_up(_START_TIMEOUT_S)
         return scope
+
+    @classmethod
+    def attach_or_start(
+        cls,
+        camera: str | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        settings: Settings | Mapping[str, Any] | str | Path | None = None,
+    ) -> Scope:
+        """Return the engine of the viewer that runs this script, or start one for it.
+
+        So the same file runs in the Script dock and by itself. The arguments are those of
+        `Scope` and count only for an engine that is started.
+        """
+        if os.environ.get(ENGINE_VARIABLE):
+            return cls.attach()
+        return cls(camera, options=options, settings=settings).start()
 
     def again(self) -> Scope:
         """Return another Scope attached to the same engine, for work that outlives this one."""
@@ -156,7 +184,12 @@ class Scope(Sweeper, Recorder, Closing):
         if process is not None:  # it is our child still: somebody has to take note of its end
             threading.Thread(target=process.wait, name="engine-end", daemon=True).start()
 
-    close = stop
+    def close(self) -> None:
+        """Leave a ``with``: end the engine, or let go of it as a guest of a viewer's engine."""
+        if self._guest:
+            self.detach()
+        else:
+            self.stop()
 
     def __enter__(self) -> Self:
         if self._client is None:

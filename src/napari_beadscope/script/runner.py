@@ -1,0 +1,117 @@
+"""The process of a user's script: runs the file, and leaves word of how it ended.
+
+Run as ``python -m napari_beadscope.script.runner RECORD``; `script.runs` starts it. What the
+script prints goes to its log, which outlives the viewer that shows it. SIGTERM becomes a
+`KeyboardInterrupt`, so that ``with`` and ``finally`` in the script do their part.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from napari_beadscope.core.errors import BeadscopeError
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A script's run, as it is kept in a file.
+
+    ``state`` is 'running', 'finished', 'failed' or 'stopped'; for a failure, ``line`` is the line
+    of the script (0: not known) and ``error`` the sentence.
+    """
+
+    run_id: str
+    script: str
+    engine_id: str
+    started_unix_s: float
+    pid: int = 0
+    state: str = "running"
+    ended_unix_s: float = 0.0
+    line: int = 0
+    error: str = ""
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        draft = path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(self))
+        os.replace(draft, path)
+
+    @classmethod
+    def load(cls, path: Path) -> RunRecord:
+        """Read it."""
+        return msgspec.json.decode(path.read_bytes(), type=cls)
+
+
+def run(path: Path) -> int:
+    """Run the script of a record and note its end; return the exit code."""
+    record = msgspec.structs.replace(RunRecord.load(path), pid=os.getpid())
+    record.save(path)
+    signal.signal(signal.SIGTERM, _interrupt)
+    script = record.script
+    sys.argv = [script]
+    sys.path.insert(0, str(Path(script).parent))
+    state, line, error, code = "finished", 0, "", 0
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except KeyboardInterrupt:
+        state, code = "stopped", 130
+    except SystemExit as ended:
+        if ended.code not in (None, 0):
+            state, code = "failed", ended.code if isinstance(ended.code, int) else 1
+            error = f"it ended with {ended.code!r}"
+            line = _line_in(script, ended)
+    except BaseException as raised:  # noqa: BLE001  the process boundary: report, then end
+        state, code = "failed", 1
+        line, error = _line_in(script, raised), _sentence(raised)
+        sys.stderr.write(_traceback_of(script, raised))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    msgspec.structs.replace(
+        record, state=state, ended_unix_s=time.time(), line=line, error=error
+    ).save(path)
+    return code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, BeadscopeError):
+        return str(error)
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _line_in(script: str, error: BaseException) -> int:
+    """Return the last line of the script that was on the way to the error, 0 if none was."""
+    if isinstance(error, SyntaxError) and error.filename == script:
+        return error.lineno or 0
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == script]
+    return (lines[-1] if lines else 0) or 0
+
+
+def _traceback_of(script: str, error: BaseException) -> str:
+    """Return the traceback without what runs the script."""
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code.co_filename != script:
+        step = step.tb_next
+    return "".join(traceback.format_exception(type(error), error, step))
+
+
+def main() -> int:
+    """Run the script whose record is named on the command line."""
+    return run(Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
