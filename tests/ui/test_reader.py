@@ -1,4 +1,4 @@
-"""Recordings and sample data as layers."""
+"""Recordings as layers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_beadscope.core.types import (
     Roi,
 )
 from napari_beadscope.storage import Manifest, RecordingWriter
-from napari_beadscope.ui import reader, sample, table_layers
+from napari_beadscope.ui import reader, table_layers
 
 BEADS = (Bead(4, Roi(10, 20, 16)), Bead(7, Roi(40, 30, 16)))
 FRAMES = [0, 1, 2, 5, 6]  # 3 and 4 were dropped
@@ -122,12 +122,3 @@ def test_napari_opens_a_recording(make_napari_viewer: Any, tmp_path: Path) -> No
     viewer.open(str(folder / "recording.yaml"), plugin=None)
     assert len(viewer.layers) == 6
     viewer.dims.set_point(0, 4)
-
-
-def test_sample_recording(make_napari_viewer: Any) -> None:
-    viewer = make_napari_viewer()
-    layers = viewer.open_sample("napari-beadscope", "recording")
-    video, tracks = layers
-    assert video.data.shape == (60, 384, 384)
-    assert len(set(tracks.data[:, 0])) >= 10
-    assert len(sample.simulated_recording()) == 2

@@ -28,6 +28,7 @@ def write_ome_tiff(
     *,
     um_per_px: float = 0.0,
     interval_s: float = 0.0,
+    z_um: float = 0.0,
     name: str = "",
     rgb: bool = False,
 ) -> None:
@@ -41,6 +42,8 @@ def write_ome_tiff(
         ``(y, x)``, ``(t, y, x)`` or ``(t, z, y, x)``; with `rgb` a last axis of 3 or 4.
     um_per_px, interval_s : float
         Size of a pixel and time between frames; 0: not known.
+    z_um : float
+        Step between planes; above 0, the first of three axes is z in place of t.
     name : str
         Of the image.
     rgb : bool
@@ -63,6 +66,9 @@ def write_ome_tiff(
     if um_per_px:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": um_per_px, f"PhysicalSize{axis}Unit": "µm"}
+    if z_um:
+        axes = axes.replace("TY", "ZY")
+        metadata |= {"axes": axes, "PhysicalSizeZ": z_um, "PhysicalSizeZUnit": "µm"}
     if interval_s and "T" in axes:
         metadata |= {"TimeIncrement": interval_s, "TimeIncrementUnit": "s"}
     big = int(np.prod(shape)) * dtype.itemsize > _BIG_BYTES

@@ -5,6 +5,8 @@ Owns what File → Open Sample → BeadScope offers. Must not know any dock but 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,50 +14,61 @@ from typing import Any
 import numpy as np
 from platformdirs import user_cache_path
 
-from napari_beadscope.core.types import Roi
+from napari_beadscope.core.types import Calibration
 from napari_beadscope.ui.layers import mark
-from napari_beadscope.ui.reader import LayerData
+from napari_beadscope.ui.opened import KEY, Opened
+from napari_beadscope.ui.reader import read_recording
 from napari_beadscope.ui.session import Session
+from napari_beadscope.ui.table_layers import LayerData, bead_layer
 
-_OPTIONS: dict[str, Any] = {"width_px": 384, "height_px": 384, "beads": 12, "seed": 7}
 _LIVE_OPTIONS: dict[str, Any] = {"spacing_px": 96.0, "touching_pairs": 0, "seed": 3}
-_FRAMES = 60
 _ROI_PX = 64
+_NM_PER_PX = 100.0  # of the simulated microscope
+#: Changes when what the sample shows does, so that an old one is not taken for it.
+_PULL = "pull_1"
 
 
-def simulated_recording() -> list[LayerData]:
-    """Return a short simulated recording: frames and the tracks measured on them.
+def recorded_pull() -> list[LayerData]:
+    """Return the layers of a recorded force ramp; it is made once, in some seconds, and kept.
 
     Returns
     -------
     list of (data, attributes, type)
-        An Image ``(60, 384, 384)`` uint8 and Tracks of 12 beads in pixels.
+        As of any recording: video, tracks with z, and annotated beads.
     """
-    from napari_beadscope.devices.simulated.microscope import SimulatedMicroscope
-    from napari_beadscope.tracking import track_stack
+    from napari_beadscope.script.samples import record_pull
 
-    microscope = SimulatedMicroscope(_OPTIONS)
-    video = np.stack([microscope.render(number) for number in range(_FRAMES)])
-    vertices = []
-    for bead, (x_px, y_px) in enumerate(microscope.bead_positions_px()):
-        roi = Roi.around(y_px, x_px, _ROI_PX)
-        if not roi.inside(video.shape[1:]):
-            continue
-        found = track_stack(np.ascontiguousarray(roi.crop(video)))
-        good = np.isfinite(found.x_px) & np.isfinite(found.y_px)
-        rows = np.stack(
-            [np.full(_FRAMES, bead), np.arange(_FRAMES), found.y_px + roi.y0, found.x_px + roi.x0],
-            axis=1,
-        )
-        vertices.append(rows[good])
-    return [
-        (video, {"name": "Simulated beads", "axis_labels": ("t", "y", "x")}, "image"),
-        (
-            np.concatenate(vertices),
-            {"name": "Simulated beads, tracks", "blending": "translucent"},
-            "tracks",
-        ),
-    ]
+    with _shown("Recording a pull on the simulated microscope") as step:
+        folder = record_pull(_cache() / _PULL, step)
+    return read_recording(folder)
+
+
+def z_sweep() -> list[LayerData]:
+    """Return a focus sweep, to build a Z-LUT from.
+
+    Returns
+    -------
+    list of (data, attributes, type)
+        An Image ``(z, y, x)`` whose axis z is the height in um, and the beads; the heights in
+        nm are in its metadata as ``z_nm``.
+    """
+    from napari_beadscope.script.samples import focus_sweep
+
+    with _shown("Sweeping the focus of the simulated microscope") as step:
+        stack, z_nm, beads = focus_sweep(step)
+    opened = Opened(Path("z-sweep"), Calibration(_NM_PER_PX))
+    side, pitch = _NM_PER_PX / 1000, float(z_nm[1] - z_nm[0]) / 1000
+    attributes = {
+        "name": "Z sweep",
+        "axis_labels": ("z", "y", "x"),
+        "scale": (pitch, side, side),
+        "translate": (float(z_nm[0]) / 1000, 0.0, 0.0),
+        "units": ("um", "um", "um"),
+        "metadata": {KEY: opened, "z_nm": z_nm.tolist()},
+    }
+    centres = np.array([bead.roi.centre_px for bead in beads])
+    ids, sizes = [bead.bead for bead in beads], [bead.roi.size for bead in beads]
+    return [(stack, attributes, "image"), bead_layer("Z sweep beads", opened, ids, centres, sizes)]
 
 
 def live_microscope() -> list[LayerData]:
@@ -89,7 +102,7 @@ def _prepare(session: Session) -> None:
     model = session.model
     model.camera_id, model.options = "simulated", dict(_LIVE_OPTIONS)
     model.roi_size_px = _ROI_PX
-    folder = user_cache_path("napari-beadscope", appauthor=False)
+    folder = _cache()
 
     def done(path: Path) -> None:
         model.calibration = replace(model.calibration, zlut=str(path))
@@ -105,3 +118,21 @@ def _measure_zlut(folder: Path) -> Path:
     path = folder / f"zlut_simulated_{_ROI_PX}px.txt"
     simulated_zlut(SimulatedMicroscope(_LIVE_OPTIONS), _ROI_PX).save(path)
     return path
+
+
+def _cache() -> Path:
+    return user_cache_path("napari-beadscope", appauthor=False)
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give what shows progress in napari's activity dock."""
+    from napari.utils import progress
+
+    with progress(total=1, desc=f"BeadScope: {what}") as bar:
+
+        def step(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield step

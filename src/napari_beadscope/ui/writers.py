@@ -35,6 +35,7 @@ from napari_beadscope.ui.reader import MANIFEST
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 _ROLE = "napari-beadscope"  # of a live layer, in its metadata
+_UM = ("um", "micrometer", "µm")
 #: Files of a recording.
 _OWN = (
     *(MANIFEST, "frames.csv", "tracks.csv", "profiles.csv", "annotations.csv", "tracks.h5"),
@@ -69,6 +70,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         data,
         um_per_px=_side_um(attributes),
         interval_s=1 / fps if fps else 0.0,
+        z_um=_step_um(attributes),
         name=str(attributes.get("name", "")),
         rgb=bool(attributes.get("rgb")),
     )
@@ -230,9 +232,17 @@ def _origin(attributes: dict[str, Any]) -> Any:
 def _side_um(attributes: dict[str, Any]) -> float:
     """Return the size in um of one unit of the layer's data, 0 if it is not drawn in um."""
     units = [str(unit) for unit in attributes.get("units") or ()]
-    if not units or units[-1] not in ("um", "micrometer", "µm"):
+    if not units or units[-1] not in _UM:
         return 0.0
     return float(np.asarray(attributes["scale"])[-1])
+
+
+def _step_um(attributes: dict[str, Any]) -> float:
+    """Return the step in um of the axis before y and x, 0 if that is not z."""
+    labels, units = list(attributes.get("axis_labels") or ()), list(attributes.get("units") or ())
+    if len(labels) != 3 or labels[0] != "z" or str(units[0]) not in _UM:
+        return 0.0
+    return float(np.asarray(attributes["scale"])[0])
 
 
 def _beads(data: Any, attributes: dict[str, Any]) -> tuple[list[int], list[int], np.ndarray]:
