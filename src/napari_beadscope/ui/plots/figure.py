@@ -41,8 +41,8 @@ class Request:
         Width of the plot in px.
     rows : tuple of str
         Of the time plot: 'x', 'y', 'z' and names of quantities.
-    centred : bool
-        Draw each bead about its median.
+    place : str
+        Of each bead's curve: 'centred' about its median, 'apart' from the others, or 'measured'.
     across, up : str
         Of the relation: 'x', 'y', 'z' or the name of a quantity.
     axis : str
@@ -58,7 +58,7 @@ class Request:
     stop_s: float = 0.0
     columns: int = 600
     rows: tuple[str, ...] = AXES
-    centred: bool = True
+    place: str = "centred"
     across: str = "x"
     up: str = "y"
     axis: str = "x"
@@ -72,7 +72,7 @@ class Curve:
     x: np.ndarray
     y: np.ndarray
     colour: int = -1
-    style: str = "line"  # 'line', 'dots', 'steps', 'dashed'
+    style: str = "line"  # or 'bold', 'dashed', 'steps', 'dots'
     low: np.ndarray | None = None  # of a band about the line
     high: np.ndarray | None = None
 

@@ -116,7 +116,7 @@ def profile_figure(frames: Frames, request: Request) -> Figure:
         remedy = "" if len(row.profile) else "; set tracking.profiles"
         return nothing(f"Bead {bead} {why}{remedy}", _RADIUS, "counts")
     radius = np.arange(len(row.profile))
-    curves = [Curve(radius, row.profile.astype(np.float64), bead)]
+    curves = [Curve(radius, row.profile.astype(np.float64), bead, "bold")]
     panels: list[Panel] = []
     words = f"Bead {bead}"
     zlut = frames.zlut()

@@ -17,6 +17,8 @@ from napari_beadscope.ui.plots.sources import Source, Traces
 NOTHING = "Nothing is tracked in this time"
 #: Of a cloud, per bead and altogether: more only makes it slow.
 _DOTS, _DOTS_IN_ALL = 3000, 12_000
+#: Curves stand apart by so many times the median distance from their medians: noise just fits.
+_APART = 9.0
 #: Frames without any reference that are bridged.
 MAX_GAP = 10
 #: Points of all curves together that are drawn in a few hundredths of a second.
@@ -37,7 +39,7 @@ def read(source: Source, request: Request) -> tuple[Traces, str]:
         if np.isfinite(values).any():
             traces.xyz_nm[:, axis] -= drift_of(values, max_gap=MAX_GAP)
     names = ", ".join(str(traces.beads[i]) for i in found)
-    how = "median of beads" if len(found) > 1 else "bead"
+    how = "the median of beads" if len(found) > 1 else "bead"
     return _part(traces, request.beads), f"less the drift of {how} {names}"
 
 
@@ -49,7 +51,7 @@ def time_figure(source: Source, request: Request) -> Figure:
     span = (request.start_s, request.stop_s)
     for name in request.rows:
         if name in AXES:
-            values, label = axis_values(traces, name, request.centred)
+            values, label = axis_values(traces, name, request.place)
             panels.append(Panel(label, _curves(traces, values, span, columns)))
         else:
             panels.append(_quantity_panel(source, name, span))
@@ -62,8 +64,8 @@ def time_figure(source: Source, request: Request) -> Figure:
 def relation_figure(source: Source, request: Request) -> Figure:
     """Return one coordinate or quantity against another as clouds, one per bead."""
     traces, done = read(source, request)
-    across, across_label = values_of(source, traces, request.across, request.centred)
-    up, up_label = values_of(source, traces, request.up, request.centred)
+    across, across_label = values_of(source, traces, request.across, request.place)
+    up, up_label = values_of(source, traces, request.up, request.place)
     step = max(1, -(-len(traces.time_s) // _DOTS), -(-up.size // _DOTS_IN_ALL))
     curves = tuple(
         Curve(across[row, ::step], up[row, ::step], bead, "dots")
@@ -95,7 +97,7 @@ def time_table(source: Source, request: Request) -> Table:
     }
     for name in request.rows:
         if name not in AXES:
-            label = values_of(source, traces, name, False)[1]
+            label = values_of(source, traces, name, "measured")[1]
             columns[label] = np.tile(at_frames(source, traces, name), beads)
     there = np.isfinite(columns["quality"])
     return Table({name: values[there] for name, values in columns.items()})
@@ -104,8 +106,8 @@ def time_table(source: Source, request: Request) -> Table:
 def relation_table(source: Source, request: Request) -> Table:
     """Return every point of the clouds."""
     traces, _ = read(source, request)
-    across, across_label = values_of(source, traces, request.across, request.centred)
-    up, up_label = values_of(source, traces, request.up, request.centred)
+    across, across_label = values_of(source, traces, request.across, request.place)
+    up, up_label = values_of(source, traces, request.up, request.place)
     n = len(traces.time_s)
     return Table(
         {
@@ -117,18 +119,22 @@ def relation_table(source: Source, request: Request) -> Table:
     )
 
 
-def axis_values(traces: Traces, name: str, centred: bool) -> tuple[np.ndarray, str]:
-    """Return one coordinate ``(b, n)`` in nm, about each bead's median or not, and its label."""
+def axis_values(traces: Traces, name: str, place: str) -> tuple[np.ndarray, str]:
+    """Return one coordinate ``(b, n)`` in nm, placed as `Request.place` says, and its label."""
     values = traces.xyz_nm[:, AXES.index(name)]
-    if not centred:
+    if place == "measured" or not values.size:
         return values, f"{name} (nm)"
-    return values - row_median(values)[:, np.newaxis] if values.size else values, f"Δ{name} (nm)"
+    values = values - row_median(values)[:, np.newaxis]
+    if place == "apart":
+        width = _APART * float(np.nanmax(row_median(np.abs(values)), initial=0.0))
+        values -= width * np.arange(len(values))[:, np.newaxis]
+    return values, f"Δ{name} (nm)"
 
 
-def values_of(source: Source, traces: Traces, name: str, centred: bool) -> tuple[np.ndarray, str]:
+def values_of(source: Source, traces: Traces, name: str, place: str) -> tuple[np.ndarray, str]:
     """Return a coordinate, or a quantity at the frames' times, as ``(b, n)``, and its label."""
     if name in AXES:
-        return axis_values(traces, name, centred)
+        return axis_values(traces, name, "centred" if place == "apart" else place)
     label = next((q.label for q in source.quantities if q.name == name), name)
     values = at_frames(source, traces, name)
     return np.broadcast_to(values, (len(traces.beads), len(values))), label

@@ -6,8 +6,9 @@ out the work for a thread.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_beadscope.core.errors import BeadscopeError, InputError
+from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.plots import frames, statistics, traces
 from napari_beadscope.ui.plots.figure import AXES, OF_TRACKS, Figure, Kind, Request, Table, empty
 from napari_beadscope.ui.plots.samples import Samples
@@ -51,6 +53,12 @@ _EVERY_S = {
     Kind.ALLAN: 1.0,
     Kind.SPECTRUM: 1.0,
 }
+#: How beads' curves lie to each other.
+PLACES = {
+    "centred": "Each bead about its median",
+    "apart": "Each bead about its median, one below the other",
+    "measured": "Where each bead is in the frame",
+}
 _NO_REFERENCE = "Mark a bead as reference in the Annotations dock first"
 
 
@@ -64,10 +72,11 @@ class PlotChoices:
     source: str = LIVE
     beads: str = ""  # as typed
     window_s: float = 30.0
-    paused: bool = False
+    halted: bool = False
     corrected: bool = False
-    centred: bool = True
-    hidden: frozenset[str] = field(default_factory=frozenset)  # rows of the time plot
+    place: str = "centred"
+    hidden: frozenset[str] = frozenset()  # rows of the time plot that are there by themselves
+    added: frozenset[str] = frozenset()  # rows that are not
     across: str = "x"
     up: str = "y"
     axis: str = "x"
@@ -104,13 +113,24 @@ class PlotsPresenter:
         found += [(f"layer:{layer.name}", layer.name) for layer in self._tracks_layers()]
         return tuple(found)
 
-    def rows(self) -> tuple[tuple[str, str], ...]:
-        """Return names and labels of what the time plot can show, x, y and z first."""
-        quantities = self._quantities()
-        return (
-            *((axis, f"{axis} (nm)") for axis in AXES),
-            *((quantity.name, quantity.label) for quantity in quantities),
+    def rows(self) -> tuple[tuple[str, str, bool], ...]:
+        """Return name and label of what the time plot can show, and whether it does.
+
+        Coordinates come first and are shown by themselves, and so are users' own quantities.
+        """
+        choices = self.choices
+        known = [(axis, f"{axis} (nm)", True) for axis in AXES]
+        known += [(one.name, one.label, one.own) for one in self._quantities()]
+        return tuple(
+            (name, label, name in choices.added or (usual and name not in choices.hidden))
+            for name, label, usual in known
         )
+
+    def show_row(self, name: str, on: bool) -> None:
+        """Show a row of the time plot, or not."""
+        choices = self.choices
+        choices.hidden = choices.hidden - {name} if on else choices.hidden | {name}
+        choices.added = choices.added | {name} if on else choices.added - {name}
 
     def references(self) -> tuple[int, ...]:
         """Return the reference beads, of which the drift is taken."""
@@ -144,7 +164,14 @@ class PlotsPresenter:
     @property
     def following(self) -> bool:
         """Whether the plot runs with time."""
-        return self.choices.source == LIVE and not self.choices.paused
+        return self.choices.source == LIVE and not self.choices.halted
+
+    @property
+    def data_version(self) -> int:
+        """A number that changes with the data; one that stands still needs no new figure."""
+        if not self.following:
+            return 0
+        return time.monotonic_ns()
 
     def source(self) -> Source | None:
         """Return where tracks come from, None without any."""
@@ -199,8 +226,8 @@ class PlotsPresenter:
         request = Request(
             choices.kind,
             columns=columns,
-            rows=tuple(name for name, _ in self.rows() if name not in choices.hidden),
-            centred=choices.centred,
+            rows=tuple(name for name, _, shown in self.rows() if shown),
+            place=choices.place,
             across=choices.across,
             up=choices.up,
             axis=choices.axis,
@@ -210,7 +237,8 @@ class PlotsPresenter:
             return request
         first_s, last_s = source.span_s
         if choices.source == LIVE:
-            first_s = last_s - choices.window_s
+            first_s = max(first_s, last_s - choices.window_s)
+            last_s = max(last_s, first_s + choices.window_s)  # fills from the left
         if seen is not None and not self.following:
             first_s, last_s = seen
         there = source.beads
@@ -262,10 +290,6 @@ class PlotsPresenter:
 
     def saved(self, path: Path, what: str) -> None:
         """Tell that a file is there."""
-        import time
-
-        from napari_beadscope.ui.model import Message
-
         self._session.say(Message("info", f"Saved {what} to {path}", time.time()))
 
     def fail(self, error: BeadscopeError) -> None:
