@@ -159,6 +159,10 @@ class PlotControls(QWidget):
         self.axis = _combo("Which coordinate")
         for name in AXES:
             self.axis.addItem(name, name)
+        self.place = _combo("How the curves of several beads lie to each other")
+        for name, tip in PLACES.items():
+            self.place.addItem(name, name)
+            self.place.setItemData(self.place.count() - 1, tip, _TIP)
         for combo, field in (
             (self.up, "up"),
             (self.across, "across"),
@@ -170,10 +174,6 @@ class PlotControls(QWidget):
                     self._choices, field, combo.itemData(at)
                 )
             )
-        self.place = _combo("How the curves of several beads lie to each other")
-        for name, tip in PLACES.items():
-            self.place.addItem(name, name)
-            self.place.setItemData(self.place.count() - 1, tip, _TIP)
         self.corrected = QCheckBox("less drift")
         self.corrected.toggled.connect(lambda on: setattr(self._choices, "corrected", on))
         rows = QVBoxLayout()
