@@ -183,12 +183,13 @@ class BeadLayer:
         layer = self.layer
         if layer is None:
             return
-        if on:
-            layer.visible = True
+        if on and layer.mode != "add":
+            if not layer.visible:  # else napari would leave the mode
+                layer.visible = True
             self._viewer.layers.selection.active = layer
             self._write_size(layer, float(self._size_px))
             layer.mode = "add"
-        elif layer.mode == "add":
+        elif not on and layer.mode == "add":
             layer.mode = "pan_zoom"
 
     def _add(self) -> Any:

@@ -16,7 +16,7 @@ from qtpy.QtCore import (
     QSize,
     Qt,
 )
-from qtpy.QtGui import QColor, QIcon, QKeySequence, QPixmap, QShortcut
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QKeySequence, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_beadscope.ui.bead_states import LOOKS, BeadState
@@ -43,8 +43,6 @@ def chip(colour: str) -> QIcon:
     pixels.fill(QColor("#606060"))
     inner = QPixmap(_CHIP_PX - 2, _CHIP_PX - 2)
     inner.fill(QColor(colour))
-    from qtpy.QtGui import QPainter
-
     painter = QPainter(pixels)
     painter.drawPixmap(1, 1, inner)
     painter.end()
@@ -139,6 +137,7 @@ class BeadTable(QTableView):
         super().__init__()
         self.rows = BeadTableModel()
         self._on_select = on_select
+        self._keys: dict[QKeySequence.StandardKey, Callable[[], None]] = {}
         self.setModel(self.rows)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setAlternatingRowColors(False)
@@ -162,11 +161,19 @@ class BeadTable(QTableView):
         """Return the size of six lines."""
         return QSize(240, 6 * ROW_HEIGHT_PX)
 
-    def bind(self, key: QKeySequence | QKeySequence.StandardKey, act: Callable[[], None]) -> None:
+    def bind(self, key: QKeySequence.StandardKey, act: Callable[[], None]) -> None:
         """Call `act` when `key` is pressed in the table."""
-        shortcut = QShortcut(QKeySequence(key), self)
-        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-        shortcut.activated.connect(act)
+        self._keys[key] = act
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Act on the keys that are bound; others move in the table."""
+        assert event is not None
+        for key, act in self._keys.items():
+            if event.matches(key):
+                act()
+                event.accept()
+                return
+        super().keyPressEvent(event)
 
     def show_selected(self, beads: frozenset[int]) -> None:
         """Select these beads without telling anybody; one that was not in view comes there."""

@@ -123,7 +123,7 @@ class FindingPresenter:
         if new:
             edits.edit((*present, *new), f"find {len(new)} beads")
         self.discard()
-        were = f", {there} were there already" if there else ""
+        were = f", {there} {'was' if there == 1 else 'were'} there already" if there else ""
         self._say(f"{len(new)} bead{'' if len(new) == 1 else 's'} added{were}")
 
     def discard(self) -> None:
