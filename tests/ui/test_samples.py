@@ -34,7 +34,7 @@ def viewer(
 
 def test_the_pull_is_a_recording_in_which_force_shows(viewer: Any, cache: Path) -> None:
     video, tracks, beads = viewer.open_sample(PLUGIN, "pull")
-    recording = open_recording(cache / "pull_1")
+    recording = open_recording(cache / "samples-1" / "recorded_pull")
     assert recording.manifest.state == "complete"
     assert video.data.shape == (600, 256, 256)
     assert beads_in(beads, 0, 0) == recording.beads
@@ -47,10 +47,10 @@ def test_the_pull_is_a_recording_in_which_force_shows(viewer: Any, cache: Path) 
         slack, pulled = one[one["frame"] < 100], one[one["frame"] >= 500]
         assert np.nanmean(pulled["z_nm"]) - np.nanmean(slack["z_nm"]) > 200  # the tether is longer
         assert np.nanstd(slack["x_nm"]) > 2 * np.nanstd(pulled["x_nm"])  # and stiffer
-    before = (cache / "pull_1" / "tracks.csv").stat().st_mtime_ns
+    before = (cache / "samples-1" / "recorded_pull" / "tracks.csv").stat().st_mtime_ns
     viewer.open_sample(PLUGIN, "pull")  # is kept
-    assert (cache / "pull_1" / "tracks.csv").stat().st_mtime_ns == before
-    assert [one.name for one in cache.iterdir()] == ["pull_1"]
+    assert (cache / "samples-1" / "recorded_pull" / "tracks.csv").stat().st_mtime_ns == before
+    assert [one.name for one in (cache / "samples-1").iterdir()] == ["recorded_pull"]
     assert tracks.features["z_nm"].notna().mean() > 0.95
 
 

@@ -194,6 +194,29 @@ def test_what_cannot_be_saved_says_why(viewer: Any, opened: list[Any], tmp_path:
     assert [one.name for one in tmp_path.iterdir()] == ["r"]
 
 
+def test_live_beads_are_saved_with_what_the_engine_says(
+    host: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    session = host.session
+    session.start_live()
+    qtbot.waitUntil(lambda: host.tick() or host.overlays.boxes is not None, timeout=5000)
+    session.took_beads(session.scope.find_beads(3))
+    session.scope.set_annotations({2: SAID[4]})
+    session.took_beads(session.scope.beads)
+    layer = host.overlays.boxes
+    (path,) = save(host.viewer, tmp_path / "live.beads.csv", layer)
+    (again,) = host.viewer.open(path, plugin=PLUGIN)
+    assert beads_in(again, 0, 0) == session.scope.beads
+    assert annotations_in(again.features) == {2: SAID[4]}
+    assert opened_of(again).calibration.nm_per_px == session.model.calibration.nm_per_px
+    qtbot.waitUntil(lambda: host.tick() or host.overlays.trails is not None, timeout=5000)
+    with pytest.raises(InputError, match="make a recording"):
+        save(host.viewer, tmp_path / "live.tracks.csv", host.overlays.trails)
+    image = host.live_view.layer
+    (path,) = save(host.viewer, tmp_path / "live.ome.tif", image)
+    np.testing.assert_array_equal(tifffile.imread(path), image.data)
+
+
 def test_layers_of_others_are_saved_too(viewer: Any, tmp_path: Path) -> None:
     points = viewer.add_points([[3.0, 4.0], [5.0, 6.5]])
     (path,) = save(viewer, tmp_path / "p.beads.csv", points)

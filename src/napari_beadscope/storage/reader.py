@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.core.errors import StorageError
-from napari_beadscope.core.types import Bead
+from napari_beadscope.core.types import Annotation, Bead
 from napari_beadscope.storage import tables
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, read_annotations
 from napari_beadscope.storage.confirm import pages_of, pages_present, read_index
 from napari_beadscope.storage.layout import bead_name, bead_spec, video_spec
 from napari_beadscope.storage.manifest import MANIFEST_NAME, Manifest, RangeRecord
@@ -129,6 +130,18 @@ class Recording:
     def tracks(self) -> np.ndarray:
         """All rows of tracks.csv, structured `storage.tables.TRACKS`; empty when there is none."""
         return tables.read_table(self.folder / TRACKS_NAME, TRACKS)
+
+    @property
+    def annotations(self) -> dict[int, Annotation]:
+        """What people say about the beads, read anew; nothing about those that are missing.
+
+        Raises
+        ------
+        InputError
+            annotations.csv cannot be understood.
+        """
+        path = self.folder / ANNOTATIONS_NAME
+        return read_annotations(path) if path.exists() else {}
 
     @cached_property
     def profiles(self) -> np.ndarray:

@@ -14,7 +14,6 @@ import numpy as np
 
 from napari_beadscope.core.types import Calibration
 from napari_beadscope.storage import Recording, open_recording
-from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, read_annotations
 from napari_beadscope.storage.beads_csv import is_bead_list
 from napari_beadscope.storage.magscope import is_magscope_hdf5, is_magscope_text
 from napari_beadscope.storage.tracks_csv import is_track_table
@@ -188,9 +187,8 @@ def _tracks(recording: Recording, name: str, opened: Opened) -> list[LayerData]:
 def _opened(recording: Recording) -> Opened:
     folder, calibration = recording.folder, recording.manifest.calibration
     zlut = str(folder / calibration.zlut) if calibration.zlut else ""
-    path = folder / ANNOTATIONS_NAME
-    said = read_annotations(path) if path.exists() else {}
-    return Opened(folder, Calibration(calibration.nm_per_px, zlut), said, recording)
+    known = Calibration(calibration.nm_per_px, zlut)
+    return Opened(folder, known, recording.annotations, recording)
 
 
 def _metadata(recording: Recording, opened: Opened) -> dict[str, Any]:

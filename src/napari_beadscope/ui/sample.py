@@ -24,8 +24,8 @@ from napari_beadscope.ui.table_layers import LayerData, bead_layer
 _LIVE_OPTIONS: dict[str, Any] = {"spacing_px": 96.0, "touching_pairs": 0, "seed": 3}
 _ROI_PX = 64
 _NM_PER_PX = 100.0  # of the simulated microscope
-#: Changes when what the sample shows does, so that an old one is not taken for it.
-_PULL = "pull_1"
+#: Its folder changes when what the sample shows does: an old one must not be taken for it.
+_PULL = Path("samples-1", "recorded_pull")
 
 
 def recorded_pull() -> list[LayerData]:
