@@ -63,6 +63,7 @@ class FakeScope(FakeMotors):
         self.beads: tuple[Bead, ...] = ()
         self.annotations: dict[int, Annotation] = {}
         self.locks = Locks()
+        self.engine = FakeEngine()
         self.calibration = Calibration()
         self.method = "precise"
         self.step = ""

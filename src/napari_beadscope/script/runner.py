@@ -101,7 +101,11 @@ def _line_in(script: str, error: BaseException) -> int:
 
 
 def _traceback_of(script: str, error: BaseException) -> str:
-    """Return the traceback without what runs the script."""
+    """Return the traceback without what runs the script, nor what refused in words."""
+    if isinstance(error, BeadscopeError):
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script]
+        lines = traceback.format_list(frames)
+        return "".join(["Traceback (most recent call last):\n", *lines, f"{error}\n"])
     step = error.__traceback__
     while step is not None and step.tb_frame.f_code.co_filename != script:
         step = step.tb_next

@@ -175,6 +175,11 @@ class ScopePort(Protocol):
         ...
 
     @property
+    def engine(self) -> Any:
+        """The engine that is attached: `engine_id`, `pid`."""
+        ...
+
+    @property
     def locks(self) -> Locks:
         """Both locks: what was asked for, and how it goes."""
         ...

@@ -1,0 +1,257 @@
+"""The Script dock in real napari: scripts run in processes of their own, for real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_beadscope.script.runs import drafts_folder, running_scripts
+from napari_beadscope.ui.docks.script import ScriptDock
+from napari_beadscope.ui.host import SessionHost, host_of
+from napari_beadscope.ui.jobs import launch_inline
+from napari_beadscope.ui.presenters.script import STARTER
+
+LEFT = Qt.MouseButton.LeftButton
+LONG = "import time\nfor k in range(600):\n    print('line', k)\n    time.sleep(0.05)\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_draft() -> Iterator[None]:
+    """Each test begins with the starter, and leaves no script running."""
+    draft = drafts_folder() / "draft.py"
+    draft.unlink(missing_ok=True)
+    yield
+    draft.unlink(missing_ok=True)
+    for run in running_scripts("e1"):
+        run.stop()
+        run.wait(15)
+
+
+def open_dock(host: SessionHost) -> Any:
+    return host.viewer.window.add_plugin_dock_widget("napari-beadscope", "Script")[1]
+
+
+@pytest.fixture
+def dock(host: SessionHost) -> Iterator[Any]:
+    """The dock of a live session on a fake engine; its script ends with the test."""
+    host.session.start_live()
+    made = open_dock(host)
+    yield made
+    if made.presenter.run is not None:
+        made.presenter.stop()
+        made.presenter.run.wait(15)
+
+
+def run(dock: Any, qtbot: Any, text: str) -> None:
+    """Run a text to its end."""
+    dock.editor.setPlainText(text)
+    dock.run.click()
+    assert dock.presenter.running, dock.state.text()
+    qtbot.waitUntil(lambda: not dock.presenter.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock._clock.isActive(), timeout=5_000)
+
+
+def test_it_begins_with_a_script_that_works_and_says_what_is_missing(host: SessionHost) -> None:
+    dock = open_dock(host)
+    assert dock.editor.toPlainText() == STARTER
+    assert not dock.run.isEnabled()
+    assert dock.run.toolTip() == dock.state.text()
+    assert "Press Live" in dock.state.text()
+    assert dock.stop.toolTip() == "No script runs"
+    host.session.start_live()
+    assert dock.run.isEnabled()
+    assert dock.state.text() == "Ready to run"
+
+
+def test_output_state_and_end(dock: Any, qtbot: Any) -> None:
+    run(dock, qtbot, "import os\nprint('engine', os.environ['BEADSCOPE_ENGINE'])\nprint('µm')\n")
+    assert dock.output.toPlainText() == "engine e1\nµm\n"
+    assert dock.state.text().startswith("Finished after ")
+    assert dock.run.isEnabled()
+    run(dock, qtbot, "print('second')\n")  # one after another
+    assert dock.output.toPlainText() == "second\n"
+
+
+def test_an_error_marks_its_line(dock: Any, qtbot: Any) -> None:
+    run(dock, qtbot, "print('begun')\n\nx = {}\nx['y']\n")
+    assert dock.state.text() == "Failed in line 4: KeyError: 'y'"
+    assert dock.editor.marked == 4
+    assert dock.editor.textCursor().blockNumber() == 3
+    assert dock.output.toPlainText().startswith("begun\nTraceback")
+    dock.editor.insertPlainText(" ")  # mending it takes the mark away
+    assert dock.editor.marked == 0
+
+
+def test_what_is_not_python_is_not_started(dock: Any, host: SessionHost) -> None:
+    dock.editor.setPlainText("print('never')\nfor x in\n")
+    dock.run.click()
+    assert not dock.presenter.running
+    text = host.session.model.messages[-1].text
+    assert "ine 2 of draft.py is not Python" in text
+    assert dock.output.toPlainText() == ""
+
+
+def test_output_comes_while_it_runs_and_stop_ends_it(dock: Any, qtbot: Any) -> None:
+    dock.editor.setPlainText(LONG)
+    dock.run.click()
+    qtbot.waitUntil(lambda: "line 3" in dock.output.toPlainText(), timeout=20_000)
+    assert dock.presenter.running
+    assert "runs · " in dock.state.text().lower()
+    assert not dock.run.isEnabled()
+    assert dock.run.toolTip() == "A script runs: stop it first"
+    dock.stop.click()
+    qtbot.waitUntil(lambda: not dock.presenter.running, timeout=10_000)
+    assert dock.state.text().startswith("Stopped after ")
+    assert dock.run.isEnabled()
+
+
+def test_who_reads_further_up_is_left_there(dock: Any, qtbot: Any) -> None:
+    dock.editor.setPlainText(LONG.replace("0.05", "0.005"))
+    dock.run.click()
+    qtbot.waitUntil(lambda: "line 60" in dock.output.toPlainText(), timeout=20_000)
+    bar = dock.output.verticalScrollBar()
+    assert bar.value() == bar.maximum()
+    bar.setValue(0)
+    qtbot.waitUntil(lambda: "line 120" in dock.output.toPlainText(), timeout=20_000)
+    assert bar.value() == 0
+
+
+def test_files_are_opened_saved_and_not_lost(
+    dock: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pull.py"
+    path.write_text("print('from a file')\n")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    dock.open.click()
+    assert dock.editor.toPlainText() == "print('from a file')\n"
+    assert dock.title.text() == "pull.py"
+    dock.editor.selectAll()
+    dock.editor.insertPlainText("print('changed')\n")
+    assert dock.title.text() == "pull.py *"
+    run(dock, qtbot, "print('changed')\n")  # saves it
+    assert path.read_text() == "print('changed')\n"
+    assert dock.title.text() == "pull.py"
+    assert dock.state.text().startswith("pull.py finished after")
+    dock.editor.appendPlainText("x = 1")
+    asked: list[str] = []
+
+    def cancel(parent: Any, title: str, text: str, buttons: Any) -> Any:
+        asked.append(text)
+        return QMessageBox.StandardButton.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", cancel)
+    dock.new.click()
+    assert asked == ["Keep the changes to the script (pull.py)?"]
+    assert "x = 1" in dock.editor.toPlainText()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Save)
+    dock.new.click()
+    assert "x = 1" in path.read_text()
+    assert dock.editor.toPlainText() == STARTER
+    copy = tmp_path / "copy.py"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(copy), ""))
+    dock.save.click()
+    assert copy.read_text() == STARTER
+    assert dock.title.text() == "copy.py"
+
+
+def test_files_that_cannot_be_read_or_written_are_told(
+    dock: Any, host: SessionHost, tmp_path: Path
+) -> None:
+    dock.open_file(str(tmp_path / "none.py"))
+    assert "none.py cannot be opened (No such file" in host.session.model.messages[-1].text
+    assert not dock.presenter.save("x", str(tmp_path / "no" / "folder" / "x.py"))
+    assert "cannot be written" in host.session.model.messages[-1].text
+
+
+def test_typing_the_python_way(dock: Any) -> None:
+    editor = dock.editor
+    editor.clear()
+
+    def press(key: Any, text: str = "") -> None:
+        kind, plain = QEvent.Type.KeyPress, Qt.KeyboardModifier.NoModifier
+        editor.keyPressEvent(QKeyEvent(kind, key, plain, text))
+
+    for letter in "if x:":
+        press(Qt.Key.Key_A, letter)
+    press(Qt.Key.Key_Return)
+    press(Qt.Key.Key_A, "y")
+    press(Qt.Key.Key_Tab)
+    press(Qt.Key.Key_A, "z")
+    assert editor.toPlainText() == "if x:\n    y   z"
+
+
+def test_the_script_goes_on_without_its_dock_and_is_found_by_the_next(
+    dock: Any, host: SessionHost, qtbot: Any, make_napari_viewer: Callable[..., Any], scopes: Any
+) -> None:
+    dock.editor.setPlainText(LONG)
+    dock.run.click()
+    qtbot.waitUntil(lambda: "line 1" in dock.output.toPlainText(), timeout=20_000)
+    dock.rest()  # as when it is closed
+    assert not dock._clock.isActive()
+    dock.wake()
+    host.close()
+    assert len(running_scripts("e1")) == 1  # its viewer is gone
+    other = host_of(make_napari_viewer(), scopes, launch_inline)
+    found = open_dock(other)
+    other.session.start_live()
+    assert found.presenter.running
+    qtbot.waitUntil(lambda: "line" in found.output.toPlainText(), timeout=10_000)
+    found.stop.click()
+    qtbot.waitUntil(lambda: not found.presenter.running, timeout=10_000)
+    other.close()
+
+
+def test_what_was_typed_is_there_again(host: SessionHost) -> None:
+    first = open_dock(host)
+    first.editor.setPlainText("print('not saved')\n")
+    first.editor.document().setModified(True)
+    first.rest()
+    from napari_beadscope.ui.presenters.script import ScriptPresenter
+
+    assert ScriptPresenter(host.session).first_text() == "print('not saved')\n"
+
+
+def test_narrow_and_wide(host: SessionHost, qtbot: Any) -> None:
+    dock = ScriptDock(host.viewer)
+    qtbot.addWidget(dock)
+    assert dock.minimumSizeHint().width() <= 330
+    dock.show()
+    dock.resize(320, 500)
+    assert dock.parts.orientation() == Qt.Orientation.Vertical
+    dock.resize(900, 200)
+    assert dock.parts.orientation() == Qt.Orientation.Horizontal
+
+
+# --- on a real engine ----------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_script_by_mouse_on_a_real_engine(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    host = host_of(make_napari_viewer(show=True))
+    try:
+        host.session.model.options = {"height_px": 256, "width_px": 256, "beads": 3, "fps": 50.0}
+        host.session.start_live()
+        qtbot.waitUntil(lambda: host.session.model.live, timeout=40_000)
+        dock = open_dock(host)
+        qtbot.waitUntil(dock.run.isEnabled)
+        qtbot.mouseClick(dock.run, LEFT, pos=QPoint(8, 8))
+        qtbot.waitUntil(lambda: "Finished" in dock.state.text(), timeout=40_000)
+        lines = dock.output.toPlainText().splitlines()
+        assert lines[0] == "3 beads are tracked"
+        assert len(lines) == 6
+        qtbot.waitUntil(lambda: len(host.session.model.beads) == 3)  # the viewer shows them, too
+        assert host.session.scope is not None
+        assert host.session.scope.status().streaming
+    finally:
+        if host.session.scope is not None:
+            host.session.scope.stop()
+        host.close()
