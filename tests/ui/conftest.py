@@ -77,6 +77,12 @@ def shown_host(make_napari_viewer: Callable[..., Any], scopes: Any) -> Iterator[
 
 
 @pytest.fixture
+def hand_over() -> Any:
+    """What gives mouse and keys over the image of a host's viewer."""
+    return _load("hand").Hand
+
+
+@pytest.fixture
 def open_dock() -> Callable[[SessionHost, str], Any]:
     """Return a function that opens a dock of the plugin by its name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ class FakeMotors:
     def __init__(self) -> None:
         self.slow = False
         self.sweeps: list[dict[str, Any]] = []
+        self.wait_after_plane: threading.Event | None = None  # the fourth plane waits for it
         now = time.monotonic_ns()
         self.readings = {
             "focus": MotorReading(FOCUS, 0.0, 0.0, False, now),
@@ -80,6 +82,9 @@ class FakeMotors:
                 profile = 100 + 40 * np.cos(radius / 2 - height / 300)
                 planes = dict.fromkeys(ids, profile), dict.fromkeys(ids, 5)
                 asked["on_plane"](SweptPlane(place + 1, 11, -height / 1000, height, *planes))
+                if place == 3 and self.wait_after_plane is not None:
+                    asked["progress"](place, 14, "plane 4 of 11")
+                    self.wait_after_plane.wait(10)
         finally:
             self.calls.append("focus is back")
         report = report_sweep(measure_sweep(stack, z_nm))

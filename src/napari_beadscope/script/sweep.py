@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 #: Beads that are swept unless they are named: building takes a second or more for each.
-MOST_BEADS = 8
+MOST_BEADS = 5
 #: Pixels in memory at a time.
 _MOST_BYTES = 2 << 30
 #: At the middle of the range, before and after: tells drift.
@@ -82,7 +82,7 @@ class Sweeper(Looking, Experiment, Instruments):
         Parameters
         ----------
         beads : iterable of int, optional
-            IDs; default up to 8 of those whose ROIs overlap no other.
+            IDs; default up to 5 of those whose ROIs overlap no other.
         low_um, high_um : float
             From where to where, um above the present position of the motor (negative: below).
         step_nm : float

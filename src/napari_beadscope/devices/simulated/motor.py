@@ -36,6 +36,9 @@ class FocusOptions(MotorOptions):
     """Those of a focus motor, um."""
 
     speed: float = Field(20.0, gt=0, le=1e6, description="speed, um/s")
+    low: float = Field(-50.0, description="lowest position, um")
+    high: float = Field(50.0, description="highest position, um")
+    start: float = Field(0.0, description="position when opened, um")
 
 
 class MagnetOptions(MotorOptions):
@@ -44,6 +47,7 @@ class MagnetOptions(MotorOptions):
     speed: float = Field(2.0, gt=0, le=1e6, description="speed, mm/s")
     low: float = Field(0.0, description="lowest position, mm")
     high: float = Field(10.0, description="highest position, mm")
+    start: float = Field(0.0, description="position when opened, mm")
 
 
 class SimulatedMotor(Opening):
