@@ -42,7 +42,7 @@ class Instruments(Locking):
     def __init__(self, camera: str, settings: Settings) -> None:
         super().__init__(camera, settings)
         self.controls: list[tuple[str, Any]] = []
-        self.timeplots: list[tuple[str, Callable[[], float]]] = []
+        self.timeplots: list[tuple[str, Callable[[], float], str]] = []
         self._hardware: dict[str, tuple[str, dict]] = {}
 
     def add_hardware(self, name: str, motor: str, **options: Any) -> None:
@@ -175,9 +175,28 @@ class Instruments(Locking):
         return self._view.motor_history(motor, since_ns)
 
     def add_control(self, name: str, control: Any) -> None:
-        """Add a panel of your own, a widget or what makes one, to the docks of this Scope."""
+        """Add a panel of your own to the docks of a viewer that shows this Scope.
+
+        Parameters
+        ----------
+        name : str
+            Of its dock; one of the same name is replaced.
+        control : Any
+            A Qt or magicgui widget, or a function that returns one; if it has a parameter, it
+            gets this Scope. It is called where Qt may be used, when the viewer is there.
+        """
         self.controls.append((name, control))
 
-    def add_timeplot(self, name: str, source: Callable[[], float]) -> None:
-        """Add a quantity of your own, read from `source`, to what the docks plot against time."""
-        self.timeplots.append((name, source))
+    def add_timeplot(self, name: str, source: Callable[[], float], unit: str = "") -> None:
+        """Add a quantity of your own to what a viewer that shows this Scope plots against time.
+
+        Parameters
+        ----------
+        name : str
+            What the plot is called; one of the same name is replaced.
+        source : callable
+            Returns its value now. It is called ten times a second, in a thread of its own.
+        unit : str
+            Put on the axis.
+        """
+        self.timeplots.append((name, source, unit))

@@ -102,6 +102,7 @@ class PlotControls(QWidget):
 
     def _what(self) -> QHBoxLayout:
         self.kind = _combo("What to plot")
+        self.kind.setMinimumContentsLength(12)
         for kind, (label, tip) in KINDS.items():
             self.kind.addItem(label, kind)
             self.kind.setItemData(self.kind.count() - 1, tip, _TIP)

@@ -215,6 +215,8 @@ class _PanelItems:
             axis.label.setFont(font)
         plot.getAxis("left").setWidth(_AXIS_PX)
         plot.getAxis("left").setLogMode(panel.log_up)
+        if panel.log_up:  # decades only: there is no room for more in a low dock
+            plot.getAxis("left").setStyle(maxTextLevel=0)
         plot.getAxis("bottom").setLogMode(figure.log_across)
         if last:
             plot.setLabel("bottom", figure.across)

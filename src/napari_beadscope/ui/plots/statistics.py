@@ -24,7 +24,7 @@ def allan_figure(source: Source, request: Request) -> Figure:
         for bead, one in found.items()
         if len(one.tau_s)
     ]
-    up = f"Allan deviation of {request.axis} (nm)"
+    up = f"Allan dev. {request.axis} (nm)"
     if not curves:
         return empty(words or NOTHING, _ALLAN_ACROSS, up)
     return Figure(
@@ -55,7 +55,7 @@ def spectrum_figure(source: Source, request: Request) -> Figure:
     """Return the power spectral density of one coordinate, log over log."""
     found, words = _spectra(source, request)
     curves = [Curve(f, density, bead) for bead, (f, density) in found.items() if len(f)]
-    up = f"density of {request.axis} (nm²/Hz)"
+    up = f"{request.axis} (nm²/Hz)"
     if not curves:
         return empty(words or NOTHING, _SPECTRUM_ACROSS, up)
     panel = Panel(up, tuple(curves), log_up=True)

@@ -18,7 +18,7 @@ NOTHING = "Nothing is tracked in this time"
 #: Of a cloud, per bead and altogether: more only makes it slow.
 _DOTS, _DOTS_IN_ALL = 3000, 12_000
 #: Curves stand apart by so many times the median distance from their medians: noise just fits.
-_APART = 9.0
+_APART = 12.0
 #: Frames without any reference that are bridged.
 MAX_GAP = 10
 #: Points of all curves together that are drawn in a few hundredths of a second.

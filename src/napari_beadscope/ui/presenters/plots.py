@@ -16,9 +16,11 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_beadscope.core.errors import BeadscopeError, InputError
+from napari_beadscope.core.types import Annotation
 from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.plots import frames, statistics, traces
 from napari_beadscope.ui.plots.figure import AXES, OF_TRACKS, Figure, Kind, Request, Table, empty
+from napari_beadscope.ui.plots.layers import annotations_of, plottable, source_of
 from napari_beadscope.ui.plots.samples import Samples
 from napari_beadscope.ui.plots.sources import LiveSource, RecordedSource, Source
 from napari_beadscope.ui.session import Session
@@ -110,7 +112,7 @@ class PlotsPresenter:
     def sources(self) -> tuple[tuple[str, str], ...]:
         """Return keys and names of what can be plotted: the engine, then opened tracks."""
         found = [(LIVE, "live")]
-        found += [(f"layer:{layer.name}", layer.name) for layer in self._tracks_layers()]
+        found += [(f"layer:{layer.name}", layer.name) for layer in plottable(self._layers())]
         return tuple(found)
 
     def rows(self) -> tuple[tuple[str, str, bool], ...]:
@@ -134,10 +136,7 @@ class PlotsPresenter:
 
     def references(self) -> tuple[int, ...]:
         """Return the reference beads, of which the drift is taken."""
-        annotations = self._session.model.annotations
-        if self.choices.source != LIVE:
-            annotations = self._annotations_of_layer() or annotations
-        return tuple(sorted(bead for bead, one in annotations.items() if one.reference))
+        return tuple(sorted(bead for bead, one in self._annotations().items() if one.reference))
 
     def why_not_corrected(self) -> str:
         """Return why drift cannot be taken off, '' if it can."""
@@ -154,7 +153,7 @@ class PlotsPresenter:
     def names(self) -> dict[int, str]:
         """Return what beads are called in legends, where it is more than their number."""
         named = {}
-        for bead, one in self._session.model.annotations.items():
+        for bead, one in self._annotations().items():
             parts = [str(bead), one.label, "(ref)" if one.reference else ""]
             named[bead] = " ".join(part for part in parts if part)
         return named
@@ -304,6 +303,12 @@ class PlotsPresenter:
         except InputError:
             self._typed = None
 
+    def _annotations(self) -> dict[int, Annotation]:
+        if self.choices.source == LIVE:
+            return self._session.model.annotations
+        layer = self._layer(self.choices.source)
+        return {} if layer is None else annotations_of(layer, self._layers())
+
     def _quantities(self) -> tuple[Any, ...]:
         source = self.source() if self.choices.source == LIVE else None
         return () if source is None else source.quantities
@@ -326,16 +331,9 @@ class PlotsPresenter:
 
         return frames.Frames(newest, measured, model.beads, lambda: self._zlut.load(zlut))
 
-    def _tracks_layers(self) -> list[Any]:
-        return [layer for layer in self._layers() if _plottable(layer)]
-
     def _layer(self, key: str) -> Any:
         name = key.removeprefix("layer:")
-        return next((layer for layer in self._tracks_layers() if layer.name == name), None)
-
-    def _annotations_of_layer(self) -> dict[int, Any]:
-        layer = self._layer(self.choices.source)
-        return {} if layer is None else dict(layer.metadata.get("annotations") or {})
+        return next((one for one in plottable(self._layers()) if one.name == name), None)
 
     def _layer_source(self, key: str) -> RecordedSource | None:
         layer = self._layer(key)
@@ -343,7 +341,7 @@ class PlotsPresenter:
             return None
         known = self._recorded.get(key)
         if known is None or known[0] is not layer:
-            known = self._recorded[key] = (layer, _source_of(layer))
+            known = self._recorded[key] = (layer, source_of(layer))
         return known[1]
 
 
@@ -369,16 +367,3 @@ def parse_beads(text: str) -> tuple[int, ...]:
             raise InputError(f"'{word}' is no bead", "write 0, 3, 5-8, or all")
         found.extend(range(int(first), int(last or first) + 1)[:1000])
     return tuple(dict.fromkeys(found))
-
-
-def _plottable(layer: Any) -> bool:
-    is_tracks = type(layer).__name__ == "Tracks"
-    return is_tracks and ("beadscope_recording" in layer.metadata or "time_s" in layer.features)
-
-
-def _source_of(layer: Any) -> RecordedSource:
-    folder = layer.metadata.get("beadscope_recording")
-    if folder and Path(folder, "recording.yaml").is_file():
-        return RecordedSource.of_folder(folder)
-    nm_per_px = float(layer.metadata.get("nm_per_px") or 1.0)
-    return RecordedSource.of_layer(np.asarray(layer.data), layer.features, nm_per_px)
