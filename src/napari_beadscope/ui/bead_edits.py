@@ -19,7 +19,7 @@ from napari_beadscope.ui.bead_history import (
     change_between,
     renumbered,
 )
-from napari_beadscope.ui.model import DEFAULT_ROI_PX, format_of
+from napari_beadscope.ui.model import format_of
 
 if TYPE_CHECKING:
     from napari_beadscope.ui.session import Session
@@ -70,7 +70,7 @@ class BeadEdits:
     def roi_size_px(self) -> int:
         """Side of the ROI of a bead that is added now."""
         beads = self.beads
-        return beads[-1].roi.size if beads else self._model.roi_size_px or DEFAULT_ROI_PX
+        return beads[-1].roi.size if beads else self._model.roi_size_px or self._model.click_roi_px
 
     def edit(self, beads: Iterable[Bead], what: str = "", *, said: Said | None = None) -> None:
         """Track `beads` instead of the present ones, as one step that can be undone.

@@ -44,6 +44,7 @@ class CloseGuard(QObject):
             return None
         self._windows.append(window)
         window.installEventFilter(self)
+        window.destroyed.connect(self._gone)
         return window
 
     def rest(self) -> None:
@@ -51,6 +52,7 @@ class CloseGuard(QObject):
         for window in self._windows:
             window.removeEventFilter(self)
         self._windows.clear()
+        self._asked = None
         if self.question is not None:
             self.question.close()
 
@@ -71,6 +73,11 @@ class CloseGuard(QObject):
         elif event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
             self._closed()
         return False
+
+    def _gone(self) -> None:
+        """Take note of a window that was deleted without a word."""
+        self._windows.clear()
+        self._closed()
 
     def _ask(self, window: QMainWindow) -> None:
         if self.question is not None:

@@ -22,6 +22,7 @@ from napari_beadscope.ui.notices import Notices
 from napari_beadscope.ui.overlays import Overlays
 from napari_beadscope.ui.own import OwnThings
 from napari_beadscope.ui.ports import EngineScopes, ScopePort, ScopeSource
+from napari_beadscope.ui.preferences import begin_with_settings
 from napari_beadscope.ui.qt_jobs import launch_in_thread
 from napari_beadscope.ui.screen_latency import ScreenLatency
 from napari_beadscope.ui.session import Session
@@ -198,6 +199,7 @@ def host_of(
         if not host.closed and host.viewer is wanted:
             return host
     host = SessionHost(viewer, scopes, launch)
+    begin_with_settings(host.session)
     host.session.look_for_engines()
     return host
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_beadscope.core.locks import Locks
+from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode, Annotation, Bead, Calibration, FrameFormat
 from napari_beadscope.ui.bead_history import BeadHistory
 from napari_beadscope.ui.candidates import Candidates, Criteria
@@ -98,7 +99,10 @@ class SessionModel:
     annotations: dict[int, Annotation] = field(default_factory=dict)  # replaced, never changed
     locked: frozenset[int] = frozenset()  # beads that the XY-lock moves
     locks: Locks = Locks()  # what was asked for, and how it goes
+    settings: Settings = Settings()  # as they are saved
+    settings_changes: dict[str, Any] = field(default_factory=dict)  # not saved yet, by name
     roi_size_px: int = 0  # 0: what suits the beads that are found
+    click_roi_px: int = DEFAULT_ROI_PX  # of a bead added by click, as long as nothing else says
     calibration: Calibration = Calibration()
     method: str = ""  # of tracking; '' leaves it to the settings
     mode: AcquisitionMode = AcquisitionMode.TRACK_FULL

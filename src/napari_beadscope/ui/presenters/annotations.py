@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from napari_beadscope.core.errors import BeadscopeError, InputError
 from napari_beadscope.core.types import Annotation
 from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, write_annotations
-from napari_beadscope.ui.model import DEFAULT_ROI_PX, Message
+from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.opened import (
     Opened,
     annotations_in,
@@ -266,7 +266,7 @@ class AnnotationsPresenter:
         known, now = target.opened.calibration, model.calibration
         zlut = known.zlut if known.zlut and Path(known.zlut).is_file() else now.zlut
         calibration = replace(now, nm_per_px=known.nm_per_px or now.nm_per_px, zlut=zlut)
-        size = (model.beads[0].roi.size if model.beads else model.roi_size_px) or DEFAULT_ROI_PX
+        size = model.beads[0].roi.size if model.beads else model.roi_size_px or model.click_roi_px
         beads = beads_in(target.layer, size, calibration.nm_per_px)
         if len({bead.roi.size for bead in beads}) > 1:
             self._session.fail(

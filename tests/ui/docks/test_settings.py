@@ -1,0 +1,215 @@
+"""The Settings dock: every setting explained, changed, refused, saved, and used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_beadscope.core.settings import Settings, describe
+from napari_beadscope.core.types import AcquisitionMode
+from napari_beadscope.storage import load_settings, save_settings
+from napari_beadscope.ui.host import SessionHost, host_of
+from napari_beadscope.ui.jobs import launch_inline
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEADSCOPE_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def dock(host: SessionHost, open_dock: Any) -> Any:
+    """The dock of a viewer that is not shown."""
+    return open_dock(host, "Settings")
+
+
+def type_into(line: Any, text: str) -> None:
+    line.setText(text)
+    line.editingFinished.emit()
+
+
+def test_every_setting_is_there_with_unit_range_default_and_meaning(dock: Any) -> None:
+    assert set(dock.lines) == {info.name for info in describe()}
+    for info in describe():
+        line = dock.lines[info.name]
+        tip = line.editor.toolTip()
+        assert info.name in tip
+        assert info.range in tip
+        assert "default" in tip
+        assert info.description in tip
+        assert "In use" in tip
+        assert line.unit.text() == info.unit
+        assert line.meaning.text() == info.description
+        assert line.editor.accessibleName()
+
+
+def test_search_narrows_the_list(dock: Any) -> None:
+    dock.search.setText("shared memory")
+    shown = [name for name, line in dock.lines.items() if not line.editor.isHidden()]
+    assert shown == ["engine.ring_mb"]
+    assert [name for name, head in dock.heads.items() if not head.isHidden()] == ["Engine"]
+    assert dock.nothing.isHidden()
+    dock.search.setText("no such words")
+    assert not dock.nothing.isHidden()
+    dock.search.clear()
+    assert not any(line.editor.isHidden() for line in dock.lines.values())
+
+
+def test_a_change_is_marked_saved_and_reset(dock: Any, tmp_path: Path) -> None:
+    ring = dock.lines["engine.ring_mb"]
+    assert not dock.save.isEnabled()
+    assert dock.save.toolTip() == "Nothing is changed"
+    type_into(ring.editor, "1024")
+    assert ring.label.text().startswith("• ")
+    assert dock.state.text() == "1 change, not saved yet"
+    dock.save.click()
+    assert load_settings().engine.ring_mb == 1024
+    assert (tmp_path / "config" / "settings.yaml").is_file()
+    assert "from the next start of the camera's engine on: engine.ring_mb" in dock.state.text()
+    assert not ring.label.text().startswith("• ")
+    assert "bold" in ring.label.styleSheet()  # another value than the default
+    ring.reset.click()
+    assert ring.editor.text() == "512"
+    dock.save.click()
+    assert load_settings() == Settings()
+    assert not ring.reset.isEnabled()
+    assert ring.reset.toolTip() == "This is the default"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("engine.ring_mb", "7", "'engine.ring_mb' cannot be 7: allowed is 8 to 1000000 in MB"),
+        ("engine.ring_mb", "much", "'engine.ring_mb' cannot be 'much': allowed is 8 to"),
+        ("camera.fps", "0", "'camera.fps' cannot be 0.0: allowed is 0.001 to"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(dock: Any, name: str, text: str, sentence: str) -> None:
+    line = dock.lines[name]
+    before = line.editor.text()
+    type_into(line.editor, text)
+    assert dock.state.text().startswith(sentence)
+    assert "#e5484d" in dock.state.styleSheet()
+    assert line.editor.text() == before
+    assert not dock.save.isEnabled()
+
+
+def test_every_kind_of_setting_can_be_changed(dock: Any, tmp_path: Path) -> None:
+    type_into(dock.lines["camera.exposure_ms"].editor, "2.5")
+    type_into(dock.lines["camera.properties"].editor, "gain: 3, trigger: hardware")
+    dock.lines["tracking.profiles"].editor.click()
+    dock.lines["recording.mode"].editor.setCurrentText("rois")
+    dock.lines["recording.folder"].editor.changed.emit(str(tmp_path))
+    dock.lines["tracking.method"].editor.setCurrentText("magtrack-compatible")
+    assert dock.state.text() == "6 changes, not saved yet"
+    dock.save.click()
+    saved = load_settings()
+    assert saved.camera.exposure_ms == 2.5
+    assert saved.camera.properties == {"gain": 3.0, "trigger": "hardware"}
+    assert saved.tracking.profiles is False
+    assert saved.recording.mode is AcquisitionMode.ROIS
+    assert saved.recording.path == tmp_path
+    type_into(dock.lines["camera.exposure_ms"].editor, "")  # leave it to the camera
+    dock.save.click()
+    assert load_settings().camera.exposure_ms is None
+
+
+def test_what_docks_show_holds_at_once(
+    live: SessionHost, open_dock: Any, scopes: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    dock, acquisition = open_dock(live, "Settings"), open_dock(live, "Acquisition")
+    type_into(dock.lines["tracking.nm_per_px"].editor, "72.5")
+    dock.lines["recording.folder"].editor.changed.emit(str(tmp_path))
+    dock.lines["recording.mode"].editor.setCurrentText("full")
+    type_into(dock.lines["engine.status_hz"].editor, "5")
+    qtbot.mouseClick(dock.save, LEFT)
+    qtbot.waitUntil(lambda: scopes.last.calibration.nm_per_px == 72.5)
+    assert acquisition.root.edit.text() == str(tmp_path)
+    assert acquisition.mode.currentData() == "full"
+    assert "In use now: tracking.nm_per_px, recording.folder" in dock.state.text()
+    assert "engine on: engine.status_hz" in dock.state.text()
+
+
+def test_docks_of_a_new_viewer_begin_with_the_settings(
+    make_napari_viewer: Callable[..., Any], scopes: Any, tmp_path: Path
+) -> None:
+    save_settings(
+        Settings().replace(
+            {
+                "camera.id": "simulated:left",
+                "tracking.roi_size_px": 48,
+                "tracking.nm_per_px": 66.0,
+                "recording.folder": str(tmp_path / "data"),
+                "recording.mode": "track",
+            }
+        )
+    )
+    host = host_of(make_napari_viewer(), scopes, launch_inline)
+    model = host.session.model
+    assert model.camera_id == "simulated:left"
+    assert model.calibration.nm_per_px == 66.0
+    assert model.root == tmp_path / "data"
+    assert model.mode is AcquisitionMode.TRACK
+    assert host.session.edits.roi_size_px == 48
+    host.close()
+
+
+def test_a_broken_settings_file_is_said_and_defaults_hold(
+    make_napari_viewer: Callable[..., Any], scopes: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "settings.yaml").write_text("engine:\n  ring_mb: 3\n")
+    host = host_of(make_napari_viewer(), scopes, launch_inline)
+    assert "line 2: 'engine.ring_mb' cannot be 3" in host.session.model.messages[0].text
+    assert host.session.model.settings == Settings()
+    host.close()
+
+
+def test_load_and_export(dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = save_settings(Settings().replace({"engine.trackers": 3}), tmp_path / "theirs.yaml")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(theirs), ""))
+    dock.load.click()
+    assert dock.lines["engine.trackers"].editor.text() == "3"
+    assert dock.state.text() == "1 change, not saved yet"
+    ours = tmp_path / "ours.yaml"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(ours), ""))
+    dock.export.click()
+    assert load_settings(ours).engine.trackers == 3
+    assert load_settings() == Settings()  # not saved
+    theirs.write_text("engine: [")
+    dock.load.click()
+    assert "is not valid YAML" in dock.session.model.messages[-1].text
+    dock.defaults.click()
+    assert dock.lines["engine.trackers"].editor.text() == "0"
+
+
+def test_a_closed_dock_keeps_changes_that_are_not_saved(host: SessionHost) -> None:
+    window, plugin = host.viewer.window, "napari-beadscope"
+    holder, dock = window.add_plugin_dock_widget(plugin, "Settings")
+    type_into(dock.lines["engine.grace_s"].editor, "60")
+    holder.destroyOnClose()
+    again = window.add_plugin_dock_widget(plugin, "Settings")[1]
+    assert again.lines["engine.grace_s"].editor.text() == "60"
+    assert again.state.text() == "1 change, not saved yet"
+
+
+def test_the_keyboard_reaches_everything(live: SessionHost, open_dock: Any, qtbot: Any) -> None:
+    dock = open_dock(live, "Settings")
+    qtbot.waitUntil(dock.search.isVisible)
+    dock.search.setFocus()
+    qtbot.keyClicks(dock.search, "ring_mb")
+    editor = dock.lines["engine.ring_mb"].editor
+    editor.setFocus()
+    editor.selectAll()
+    qtbot.keyClicks(editor, "2048")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert dock.state.text() == "1 change, not saved yet"
+    for widget in (dock.save, dock.load, dock.export, dock.lines["engine.ring_mb"].reset):
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus
