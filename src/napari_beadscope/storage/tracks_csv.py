@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -122,16 +123,34 @@ def write_track_table(
 
 def _read_columns(path: Path) -> dict[str, np.ndarray]:
     """Return the columns that are known: numbers as arrays, annotations as text."""
+    try:
+        table = _parse(path, dict.fromkeys(COLUMNS, "float64"))
+    except (InputError, ValueError):  # slower, but it knows where the mistake is
+        table = _parse(path, {})
+    columns = {}
+    for name in set(COLUMNS).union(FIELDS).intersection(table.columns):
+        text = table[name]
+        columns[name] = _numbers(path, name, text) if name in COLUMNS else text.to_numpy(object)
+    return columns
+
+
+def _parse(path: Path, types: dict[str, str]) -> Any:
+    """Return the file as a table in which all columns are text, or of the given types."""
     import pandas as pd
 
-    numbers = set(COLUMNS)
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        names = [name.strip() for name in next(csv.reader(file))]
+    kinds = {name: types.get(name, "str") for name in names}
     try:
-        table = pd.read_csv(
+        return pd.read_csv(
             path,
             encoding="utf-8-sig",
-            skipinitialspace=True,
+            header=0,
+            names=names,
             index_col=False,
-            dtype=str,
+            skipinitialspace=True,
+            dtype=kinds,
+            na_values={name: ["", "nan", "NaN", "NAN"] for name in names if name in types},
             keep_default_na=False,
             engine="c",
         )
@@ -140,31 +159,29 @@ def _read_columns(path: Path) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path} cannot be read as a table of tracks ({why})", "correct the file"
         ) from None
-    table.columns = [name.strip() for name in table.columns]
-    columns = {}
-    for name in numbers.union(FIELDS).intersection(table.columns):
-        text = table[name]
-        columns[name] = _numbers(path, name, text) if name in numbers else text.to_numpy(object)
-    return columns
 
 
-def _numbers(path: Path, name: str, text: object) -> np.ndarray:
+def _numbers(path: Path, name: str, column: Any) -> np.ndarray:
     import pandas as pd
 
-    values = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy(float)
-    words = pd.Series(text).str.strip().str.lower()
     whole = name in _WHOLE
-    empty = words.isin(["", "nan"]).to_numpy()
-    bad = np.isnan(values) & (whole | ~empty)
+    if column.dtype == float:
+        values = column.to_numpy()
+        bad = np.isnan(values) & whole
+    else:
+        values = pd.to_numeric(column, errors="coerce").to_numpy(float)
+        empty = column.str.strip().str.lower().isin(["", "nan"]).to_numpy()
+        bad = np.isnan(values) & (whole | ~empty)
     if whole:
         bad |= (values != np.floor(values)) | (values > MAX_BEAD)
         bad |= (values < 0) & (name != "reason")
     if bad.any():
         place = int(np.argmax(bad))
         wanted = "a whole number" if whole else "a number"
+        found = column.iloc[place]
+        found = "" if found != found else found
         raise InputError(
-            f"{path} row {place + 1}, column '{name}': '{words.iloc[place]}' is not {wanted}",
-            "correct it",
+            f"{path} row {place + 1}, column '{name}': '{found}' is not {wanted}", "correct it"
         )
     return values
 
