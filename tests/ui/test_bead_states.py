@@ -58,7 +58,7 @@ def test_what_matters_most_is_shown_and_all_is_said() -> None:
     )
     assert names(found) == ["REFERENCE", "SELECTED", "LOST", "WAITING", "LOCKED"]
     assert found.labels() == ["0 ref", "1", "2 lock lost", "3", "4 ref lock"]
-    assert found.words(4) == ("reference", "locked")
+    assert [look.word for look in found.roles(4)] == ["reference", "locked"]
 
 
 def test_a_neighbour_inside_the_roi_shows() -> None:

@@ -34,19 +34,19 @@ def candidates() -> Candidates:
 @pytest.mark.parametrize(
     ("criteria", "labels"),
     [
-        (Criteria(), ["0.99", "0.95", "at the edge", "0.80", "0.30"]),
-        (Criteria(min_score=0.9), ["0.99", "0.95", "at the edge", "0.80", "0.30"]),
-        (Criteria(at_most=1), ["0.99", "enough", "at the edge", "enough", "0.30"]),
-        (Criteria(alone_only=True), ["0.99", "0.95", "at the edge", "not alone", "0.30"]),
+        (Criteria(), ["0.99", "0.95", "edge", "0.80", "0.30"]),
+        (Criteria(min_score=0.9), ["0.99", "0.95", "edge", "0.80", "0.30"]),
+        (Criteria(at_most=1), ["0.99", "extra", "edge", "extra", "0.30"]),
+        (Criteria(alone_only=True), ["0.99", "0.95", "edge", "near", "0.30"]),
         (
             Criteria(alone_only=True, min_score=0.2),
-            ["not alone", "0.95", "at the edge", "not alone", "0.30"],
+            ["near", "0.95", "edge", "near", "0.30"],
         ),
         (
             Criteria(min_radius_px=10, min_score=0.2),
-            ["0.99", "too small", "at the edge", "0.80", "too small"],
+            ["0.99", "small", "edge", "0.80", "small"],
         ),
-        (Criteria(max_radius_px=10), ["too large", "0.95", "too large", "too large", "0.30"]),
+        (Criteria(max_radius_px=10), ["large", "0.95", "large", "large", "0.30"]),
     ],
 )
 def test_criteria(criteria: Criteria, labels: list[str]) -> None:

@@ -20,7 +20,9 @@ from napari_beadscope.ui.layers import as_live, find_layer, mark
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-LABEL_COLOUR = "#ffe14d"
+LABEL_COLOUR = "#ffffff"
+#: Of the side; wide enough to show beside napari's own mark of what is selected.
+_WIDTH, _SELECTED_WIDTH = 0.03, 0.08
 _FRESH_COLOUR = LOOKS[BeadState.WAITING].colour
 _EDITS = {"added", "removed", "changed"}
 
@@ -97,6 +99,7 @@ class BeadLayer:
         layer.events.data.connect(self._edited)
         layer.events.size.connect(self._resized)
         layer.events.mode.connect(self._mode_changed)
+        layer.events.visible.connect(self._made_visible)
         layer.selected_data.events.items_changed.connect(self._selection_changed)
         for key, act in (
             ("Control-Z", self._user.undo),
@@ -114,6 +117,7 @@ class BeadLayer:
             layer.events.data.disconnect(self._edited)
             layer.events.size.disconnect(self._resized)
             layer.events.mode.disconnect(self._mode_changed)
+            layer.events.visible.disconnect(self._made_visible)
             layer.selected_data.events.items_changed.disconnect(self._selection_changed)
             layer.keymap = {}
 
@@ -121,7 +125,7 @@ class BeadLayer:
         """Draw the boxes of `beads`; one that the user adds gets `size_px`."""
         self._beads, self._size_px = beads, size_px
         layer = self.layer
-        if layer is None:
+        if layer is None or not layer.visible:  # napari takes no note of changes while hidden
             return
         ids = np.array([bead.bead for bead in beads], np.int64)
         centres = np.array([bead.roi.centre_px for bead in beads], float).reshape(-1, 2)
@@ -165,12 +169,15 @@ class BeadLayer:
     def show_states(self, states: BeadStates) -> None:
         """Colour the boxes; only what has changed costs anything."""
         layer = self.layer
-        if layer is None or not np.array_equal(_ids(layer), states.bead):
+        if layer is None or not layer.visible or not np.array_equal(_ids(layer), states.bead):
             return
         if not np.array_equal(self._codes, states.shown):
             self._codes = states.shown.copy()
             if len(self._codes):
                 layer.border_color = COLOURS[self._codes]
+                widths = np.where(states.selected, _SELECTED_WIDTH, _WIDTH)
+                if not np.array_equal(widths, layer.border_width):
+                    layer.border_width = widths
         labels = states.labels()
         if labels != self._labels or len(labels) != len(layer.data):
             self._labels = labels
@@ -202,7 +209,7 @@ class BeadLayer:
             size=float(self._size_px),
             face_color="transparent",
             border_color=_FRESH_COLOUR,
-            border_width=0.03,
+            border_width=_WIDTH,
             antialiasing=0,
             text={
                 "string": "{label}",
@@ -258,6 +265,9 @@ class BeadLayer:
         if len(sizes) == len(layer.size) and not np.array_equal(sizes, layer.size):
             layer.size = sizes
             self._user.resized()
+
+    def _made_visible(self, *_: Any) -> None:
+        self.show(self._beads, self._size_px)
 
     def _mode_changed(self, *_: Any) -> None:
         if self.layer is not None:

@@ -37,15 +37,20 @@ class Look:
     colour: str
     word: str
     meaning: str
+    short: str = ""  # where room is scarce
 
 
 LOOKS = {
     BeadState.TRACKED: Look("#00c8ff", "tracked", "position found, and it can be trusted"),
     BeadState.DOUBTFUL: Look("#ff9f1c", "doubtful", "position found, with a doubt: see the table"),
     BeadState.LOST: Look("#ff4d4d", "lost", "no position in the newest frame"),
-    BeadState.TOUCHING: Look("#ffe14d", "neighbour", "another bead's centre lies inside its ROI"),
-    BeadState.LOCKED: Look("#3ddc84", "locked", "its ROI follows it: XY-lock"),
-    BeadState.REFERENCE: Look("#ffffff", "reference", "stuck to the surface: shows the drift"),
+    BeadState.TOUCHING: Look(
+        "#ffe14d", "neighbour", "another bead's centre lies inside its ROI", "near"
+    ),
+    BeadState.LOCKED: Look("#3ddc84", "locked", "XY-lock: its ROI follows it", "lock"),
+    BeadState.REFERENCE: Look(
+        "#ffffff", "reference", "stuck to the surface, shows the drift", "ref"
+    ),
     BeadState.WAITING: Look("#a9b0b8", "waiting", "no position yet, or tracking has paused"),
     BeadState.SELECTED: Look("#ff40ff", "selected", "in the table and in the image"),
 }
@@ -108,14 +113,14 @@ class BeadStates:
             BeadState.SELECTED: self.selected,
         }
 
-    def words(self, at: int) -> tuple[str, ...]:
-        """Return the words for one bead besides how its tracking does."""
+    def roles(self, at: int) -> tuple[Look, ...]:
+        """Return what holds for one bead besides how its tracking does."""
         roles = (
             (self.reference, BeadState.REFERENCE),
             (self.locked, BeadState.LOCKED),
             (self.touching, BeadState.TOUCHING),
         )
-        return tuple(LOOKS[state].word for holds, state in roles if holds[at])
+        return tuple(LOOKS[state] for holds, state in roles if holds[at])
 
     def labels(self) -> list[str]:
         """Return what stands beside each box: ID, and the words that matter over there."""

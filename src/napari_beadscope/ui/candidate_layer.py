@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_beadscope.ui.candidates import Candidates, Choice
 
 TAKEN = np.array([0.24, 0.86, 0.52, 1.0], np.float32)
-LEFT_OUT = np.array([0.75, 0.75, 0.75, 0.55], np.float32)
+LEFT_OUT = np.array([0.95, 0.95, 0.95, 0.6], np.float32)
 
 
 class CandidateLayer:
@@ -46,6 +46,7 @@ class CandidateLayer:
         if layer is None:
             layer = self._layer = find_layer(self._viewer, "candidates") or self._add()
             self._shown = None
+        layer.visible = True  # first: what changes while hidden, napari does not take note of
         if self._shown is not candidates:
             self._shown = candidates
             layer.selected_data = set()
@@ -60,16 +61,16 @@ class CandidateLayer:
                 "radius_px": np.round(candidates.radius_px, 1),
             }
             layer.refresh_text()
-        layer.visible = True
 
     def hide(self) -> None:
         """Show nothing."""
         layer = self.layer
         if layer is not None:
-            layer.visible = False
             if len(layer.data):
+                layer.visible = True
                 layer.selected_data = set()
                 layer.data = np.zeros((0, 2))
+            layer.visible = False
         self._shown = None
 
     def close(self) -> None:

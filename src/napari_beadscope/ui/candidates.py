@@ -99,10 +99,10 @@ def choose(found: Candidates, criteria: Criteria) -> Choice:
     widest = criteria.max_radius_px or np.inf
     reasons = (
         (score < criteria.min_score, "score"),
-        (found.radius_px < criteria.min_radius_px, "too small"),
-        (found.radius_px > widest, "too large"),
-        (~found.inside, "at the edge"),
-        (criteria.alone_only & ~alone, "not alone"),
+        (found.radius_px < criteria.min_radius_px, "small"),
+        (found.radius_px > widest, "large"),
+        (~found.inside, "edge"),
+        (criteria.alone_only & ~alone, "near"),
     )
     taken = np.ones(len(found), bool)
     why = np.full(len(found), "", dtype=object)
@@ -111,7 +111,7 @@ def choose(found: Candidates, criteria: Criteria) -> Choice:
         taken &= ~holds
     if criteria.at_most:
         beyond = taken & (np.cumsum(taken) > criteria.at_most)
-        why[beyond] = "enough"
+        why[beyond] = "extra"
         taken &= ~beyond
     numbers = np.array([f"{one:.2f}" for one in score], dtype=object)
     labels = np.where((why == "") | (why == "score"), numbers, why)

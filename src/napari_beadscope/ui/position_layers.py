@@ -59,7 +59,7 @@ class PositionLayers:
     def show_positions(self, newest: Newest) -> None:
         """Draw the newest position of each bead; orange where it is in doubt."""
         layer = self.positions
-        if layer is None:
+        if layer is None or not layer.visible:
             return
         found = np.isfinite(newest.y_px) & np.isfinite(newest.x_px)
         points = np.stack([newest.y_px, newest.x_px], axis=1)

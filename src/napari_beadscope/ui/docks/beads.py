@@ -89,7 +89,7 @@ class BeadsDock(Dock):
         self.at_most.setRange(0, 2000)
         self.at_most.setSpecialValueText("all")
         self.at_most.setMinimumWidth(86)
-        self.at_most.setPrefix("at most ")
+        self.at_most.setPrefix("≤ ")
         self.at_most.setToolTip("Take the most bead-like ones, at most this many")
         self.find_button.clicked.connect(lambda: self.presenter.find(self.at_most.value()))
         self.panel = FindPanel(self.session)

@@ -116,7 +116,7 @@ def _touching(beads: tuple[Bead, ...]) -> np.ndarray:
 
 def _row(bead: Bead, values: Any, states: BeadStates, at: int, paused: bool) -> BeadRow:
     shown = BeadState(int(states.shown[at]))
-    roles = states.words(at)
+    roles = states.roles(at)
     if values is None:
         y_px, x_px = bead.roi.centre_px
         word, good = "waiting", False
@@ -131,5 +131,6 @@ def _row(bead: Bead, values: Any, states: BeadStates, at: int, paused: bool) -> 
             f"{y:.2f}" if found else "–",
             f"{z_nm:.0f}" if math.isfinite(z_nm) else "–",
         )
-    said = ", ".join((word, *roles))
-    return BeadRow(bead.bead, *cells, said, good, shown, f"Bead {bead.bead}: {said}")
+    said = ", ".join((word, *(role.short for role in roles)))
+    meant = "".join(f"; {role.word}: {role.meaning}" for role in roles)
+    return BeadRow(bead.bead, *cells, said, good, shown, f"Bead {bead.bead}: {word}{meant}")
