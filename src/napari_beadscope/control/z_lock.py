@@ -20,7 +20,8 @@ the median at the beginning: a bead that is lost meanwhile does not make a step.
 The focus is *held* while fewer than half of the window's frames can be measured. The lock *stops*,
 the focus stays, and the reason is told, when that lasts for ``patience_s``; when the motor would
 leave its limits, or does not arrive; when it oscillates (the last ten errors change sign nearly
-every time, do not shrink, and are more than noise); or when the error grows against four steps of
+every time, do not shrink, and are more than noise; with windows of less than five frames, whose
+noise is not known, the last forty alternate); or when the error grows against four steps of
 ``max_step_nm`` in a row (wrong sign, or drift faster than ``max_step_nm / interval_s``).
 
 Owns the decision only. Must not know where rows come from or who moves the motor.
@@ -38,6 +39,9 @@ from napari_beadscope.core.locks import ZLock, ZState
 from napari_beadscope.core.types import Reason
 
 _SWINGS = 10  # errors that tell whether it oscillates
+_STEADY = 5  # from this window on, the noise of its mean is known
+_MANY_SWINGS = 40  # errors that tell it else
+_ALTERNATING = -0.9  # correlation of an error with the next that noise does not have
 _RUNAWAY = 5  # errors that tell whether it runs away
 _NOISE = 4.0  # times the error of a mean: not noise any more
 _LEAST_NM = 5.0  # smaller swings do no harm
@@ -187,7 +191,8 @@ def _measure(loop: ZLoop, lock: ZLock, now_ns: int) -> ZLoop:
     seen = np.isfinite(levelled).any(axis=1)
     if 2 * seen.sum() < lock.window or not seen.any():
         return _hold(loop, lock, now_ns)
-    frames = np.nanmedian(levelled[seen], axis=1)
+    # one bead, the usual case at full rate, has no need of a median
+    frames = levelled[seen, 0] if levelled.shape[1] == 1 else np.nanmedian(levelled[seen], axis=1)
     height = float(frames.mean())
     spread = float(frames.std(ddof=1)) if len(frames) > 1 else 0.0
     target = loop.state.target_nm
@@ -252,7 +257,7 @@ def _correct(
     error = loop.state.error_nm
     assert error is not None
     step = float(np.clip(lock.gain * error, -lock.max_step_nm, lock.max_step_nm))
-    loop = replace(loop, errors=(*loop.errors, error)[-_SWINGS:])
+    loop = replace(loop, errors=(*loop.errors, error)[-_MANY_SWINGS:])
     trouble = _trouble(loop, lock)
     target = focus.target_um + step / lock.nm_per_um
     low, high = focus.limits_um
@@ -280,11 +285,9 @@ def _trouble(loop: ZLoop, lock: ZLock) -> str:
     errors = np.array(loop.errors)
     # noise alone makes the errors of a sound loop this large now and then
     floor = max(_NOISE * loop.noise_nm * np.sqrt(2 / (2 - lock.gain)), _LEAST_NM)
-    if len(errors) == _SWINGS:
-        turns = int((np.sign(errors[1:]) != np.sign(errors[:-1])).sum())
-        early, late = (float(np.abs(half).mean()) for half in np.split(errors, 2))
-        if turns >= _SWINGS - 2 and late > 0.8 * early and late > floor:
-            return f"it oscillates by {late:.0f} nm: a smaller gain is needed"
+    swing = _swing(errors, floor) if lock.window >= _STEADY else _long_swing(errors)
+    if swing:
+        return f"it oscillates by {swing:.0f} nm: a smaller gain is needed"
     steps = np.abs(loop.steps[-(_RUNAWAY - 1) :])
     last = errors[-_RUNAWAY:]
     if len(last) < _RUNAWAY or len(steps) < _RUNAWAY - 1 or np.ptp(np.sign(last)) > 0:
@@ -296,3 +299,22 @@ def _trouble(loop: ZLoop, lock: ZLock) -> str:
             "wrong sign, or the drift is too fast for step and interval"
         )
     return ""
+
+
+def _swing(errors: np.ndarray, floor: float) -> float:
+    """Return the size of an oscillation that stands out of the noise, nm; 0 for none."""
+    last = errors[-_SWINGS:]
+    if len(last) < _SWINGS:
+        return 0.0
+    turns = int((np.sign(last[1:]) != np.sign(last[:-1])).sum())
+    early, late = (float(np.abs(half).mean()) for half in np.split(last, 2))
+    return late if turns >= _SWINGS - 2 and late > 0.8 * early and late > floor else 0.0
+
+
+def _long_swing(errors: np.ndarray) -> float:
+    """Return the size of an oscillation in errors whose noise is not known, nm; 0 for none."""
+    if len(errors) < _MANY_SWINGS:
+        return 0.0
+    alike = float(errors[1:] @ errors[:-1]) / max(float(errors @ errors), _CLOSE_UM)
+    size = float(np.abs(errors).mean())
+    return size if alike < _ALTERNATING and size > _LEAST_NM else 0.0

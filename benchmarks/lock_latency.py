@@ -1,0 +1,128 @@
+"""How long the Z-lock takes from a frame's exposure to the motor's new target, end to end.
+
+``python benchmarks/lock_latency.py`` runs the simulated microscope at 100 Hz with a Z-lock that
+corrects upon every frame, and looks at the motor's target as its own process publishes it. Which
+frame a target came from is read off the number itself: the law is linear, and no two heights are
+the same. Prints a table; ``--json`` JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_beadscope.core.types import Bead, Roi
+from napari_beadscope.devices.simulated import SimulatedMicroscope
+from napari_beadscope.script import Scope
+from napari_beadscope.script.simulated_zlut import simulated_zlut
+
+_ROI_PX = 64
+_GAIN = 0.5
+_LOOK_S = 0.0002
+_CLOSE_NM = 1e-6
+
+
+def measure(beads: int, fps: float, seconds: float, recording: bool) -> dict[str, Any]:
+    """Return the latencies with so many beads tracked, ms."""
+    options = {
+        "height_px": 1024, "width_px": 1024, "beads": beads, "fps": fps, "seed": 5,
+        "drift_z_nm": 0.0, "drift_nm": 0.0,
+    }  # fmt: skip
+    microscope = SimulatedMicroscope(options)
+    scope = Scope("simulated", options=options)
+    scope.add_hardware("focus", "simulated-focus", speed=1e4)
+    with tempfile.TemporaryDirectory() as folder, scope:
+        simulated_zlut(microscope, _ROI_PX).save(Path(folder) / "zlut.txt")
+        scope.set_calibration(100.0, Path(folder) / "zlut.txt")
+        scope.start_live()
+        places = microscope.bead_positions_px()
+        scope.set_beads([Bead(k, Roi.around(y, x, _ROI_PX)) for k, (x, y) in enumerate(places)])
+        if recording:
+            scope.start_recording(Path(folder) / "r", "track")
+        scope.set_z_lock(bead=0, interval_s=0, window=1, gain=_GAIN, max_step_nm=1e5)
+        scope.wait_for(lambda s: s.locks.z_state.corrections > 20, 30)
+        moves, rows = _watch(scope, seconds)
+        late = _latencies(moves, rows, float(scope.locks.z_state.target_nm or 0.0))
+        if recording:
+            scope.stop_recording()
+    late.sort()
+    return {
+        "beads": beads,
+        "fps": fps,
+        "recording": recording,
+        "corrections": len(moves),
+        "matched": len(late),
+        "median_ms": round(statistics.median(late), 2),
+        "p95_ms": round(late[int(0.95 * len(late))], 2),
+        "max_ms": round(late[-1], 2),
+        "frame_periods_p95": round(late[int(0.95 * len(late))] * fps / 1000, 2),
+    }
+
+
+def _watch(scope: Scope, seconds: float) -> tuple[list[tuple[float, float, int]], np.ndarray]:
+    """Return the motor's changes of target (before, after, ns) and the rows of bead 0."""
+    moves, parts, seq = [], [], -1
+    before = scope.motors()[0].target
+    deadline, due = time.monotonic() + seconds, 0.0
+    while time.monotonic() < deadline:
+        now = scope.motors()[0]
+        if now.target != before:
+            moves.append((before, now.target, time.monotonic_ns()))
+            before = now.target
+        if time.monotonic() > due:
+            due = time.monotonic() + 0.5
+            rows = scope.tracks(seq)
+            if len(rows):
+                seq = int(rows["seq"].max())
+                parts.append(rows[rows["bead"] == 0])
+        time.sleep(_LOOK_S)
+    return moves, np.concatenate([*parts, scope.tracks(seq)])
+
+
+def _latencies(
+    moves: list[tuple[float, float, int]], rows: np.ndarray, target_nm: float
+) -> list[float]:
+    """Match each move to the frame it came from; return exposure to new target, ms."""
+    late = []
+    for before, after, seen_ns in moves:
+        height_nm = target_nm + (after - before) * 1000 / _GAIN
+        off = np.abs(rows["z_nm"] - height_nm)
+        best = int(np.nanargmin(off))
+        if off[best] < _CLOSE_NM + 1e-7 * abs(height_nm):
+            late.append((seen_ns - int(rows["time_ns"][best])) / 1e6)
+    return late
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--fps", type=float, default=100.0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    results = [
+        measure(beads, options.fps, options.seconds, recording)
+        for beads, recording in ((1, False), (50, False), (50, True))
+    ]
+    if options.json:
+        print(json.dumps(results, indent=2))
+        return 0
+    for result in results:
+        name = f"{result['beads']} beads{', recording tracks' if result['recording'] else ''}"
+        print(
+            f"{name:28} median {result['median_ms']:6.2f} ms  95 % {result['p95_ms']:6.2f} ms  "
+            f"max {result['max_ms']:6.2f} ms  = {result['frame_periods_p95']:.2f} frame periods "
+            f"({result['matched']} of {result['corrections']} corrections)"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
