@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QEnterEvent
+from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.messages import AnnotationsChanged
@@ -193,6 +194,18 @@ def test_what_naparis_table_of_features_changes_is_seen(
     qtbot.waitUntil(lambda: text(dock, 2, LABEL) == "z", timeout=2000)
     beads.selected_data = {1}
     qtbot.waitUntil(lambda: dock.table.chosen == {7}, timeout=2000)
+
+
+def test_silent_changes_are_seen_when_the_mouse_comes_in(
+    dock: AnnotationsDock, host: Any, recording: Path
+) -> None:
+    beads = host.viewer.open(str(recording), plugin=PLUGIN)[1]
+    host.viewer.layers.selection.active = beads
+    beads.features.loc[0, "good"] = "no"  # as napari's table of features does
+    place = QPointF(5, 5)
+    QApplication.sendEvent(dock, QEnterEvent(place, place, place))
+    assert text(dock, 0, GOOD) == "no"
+    assert dock.save.isEnabled()
 
 
 def test_a_folder_that_cannot_be_written_is_told(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
@@ -78,6 +78,12 @@ class AnnotationsDock(Dock):
             self.layers.selection.events.active.disconnect(self._activated)
             self._follow_layer(None)
         super().rest()
+
+    def event(self, event: QEvent) -> bool:
+        """Look again when the mouse comes in: napari's table of features changes them silently."""
+        if event.type() == QEvent.Type.Enter and self.awake:
+            self._show()
+        return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the bars side by side where there is room."""
