@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.core.types import Annotation, Bead, Roi
+from napari_beadscope.core.messages import Stream, StreamChanged
+from napari_beadscope.core.types import Annotation, Bead, FrameFormat, Roi
 from napari_beadscope.ui.bead_edits import NEW, Place
 from napari_beadscope.ui.bead_history import MAX_STEPS, BeadHistory, change_between, renumbered
 from napari_beadscope.ui.jobs import Task
@@ -222,6 +223,17 @@ def test_a_search_can_be_undone(live: Session, scopes: Any) -> None:
     assert scopes.last.beads == (A, B, C)
     live.edits.redo()
     assert len(scopes.last.beads) == 9
+
+
+def test_other_frames_end_what_can_be_undone(live: Session) -> None:
+    live.edits.place((at(A), at(B)))
+    BeadsPresenter(live).select(frozenset({0}))
+    live.edits.copy()
+    live.heard.emit(StreamChanged(Stream("r", FrameFormat(200, 300, "uint8"), 8, 50.0, False)))
+    assert live.model.history == BeadHistory(next_bead=3)
+    live.edits.undo()
+    live.edits.paste()
+    assert live.edits.beads == (A, B)
 
 
 def test_without_an_engine_beads_are_kept_for_the_next(session: Session, scopes: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_beadscope.core.messages import StreamChanged
 from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.ui.bead_history import (
     BeadHistory,
@@ -59,6 +60,7 @@ class BeadEdits:
         self._next: _Wish | None = None
         self._sure = BeadHistory()
         self._copied: tuple[tuple[float, float], ...] = ()
+        session.heard.connect(self._heard)
 
     @property
     def beads(self) -> tuple[Bead, ...]:
@@ -181,6 +183,12 @@ class BeadEdits:
         """The ID of the next bead that is added."""
         known = (*self._model.beads, *self.beads)
         return max([self._model.history.next_bead, *(bead.bead + 1 for bead in known)])
+
+    def _heard(self, event: object) -> None:
+        if isinstance(event, StreamChanged):  # places from before are places in other frames
+            self._copied = ()
+            self._model.history = BeadHistory(next_bead=self.next_bead)
+            self._model.candidates = None
 
     # to the engine and back
 
