@@ -35,7 +35,7 @@ from napari_beadscope.ui.presenters.zlut import CHOICES, SWEEPING, ZLutPresenter
 if TYPE_CHECKING:
     import napari
 
-_PICTURE_PX = 210
+_PICTURE_PX = 230
 _FACTS = ("Planes", "Range", "Usable", "Reach", "Precision", "Own error")
 _TIPS = {
     "Planes": "How many heights there are, and their distance",

@@ -317,6 +317,7 @@ class _PanelItems:
             line.setPen(pg.mkPen(colour, width=2, style=Qt.PenStyle.DashLine))
             line.setPos(np.log10(mark.at) if log_across and mark.upright else mark.at)
             line.label.setFormat(mark.text)
+            line.label.setVisible(bool(mark.text))  # an empty one would be a black box
 
 
 def _shape_of(figure: Figure) -> tuple[Any, ...]:
