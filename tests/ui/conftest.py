@@ -41,6 +41,14 @@ def _keep_gl_programs() -> Iterator[None]:
 
 
 @pytest.fixture
+def qtbot(qtbot: Any) -> Any:
+    """pytest-qt's, more patient: tests may share their cores with much else."""
+    wait_until = qtbot.waitUntil
+    qtbot.waitUntil = lambda condition, *, timeout=25_000: wait_until(condition, timeout=timeout)
+    return qtbot
+
+
+@pytest.fixture
 def scopes() -> Any:
     """A source of fake scopes."""
     return fake_scope.FakeScopes()

@@ -15,6 +15,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_beadscope.core.errors import StorageError
+from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.ui.host import SessionHost
 
 LEFT = Qt.MouseButton.LeftButton
@@ -30,7 +31,7 @@ searching = threading.Event()
 
 def find_beads(self, max_beads=None, size_px=None):
     searching.set()
-    time.sleep(1.0)
+    time.sleep(5.0)
     print("found", flush=True)
     return ()
 
@@ -65,11 +66,17 @@ def test_a_script_may_end_while_beads_are_being_found() -> None:
 def recording(live: SessionHost, open_dock: Any, qtbot: Any, tmp_path: Path) -> SessionHost:
     """A host that is live and records, with a dock open."""
     dock = open_dock(live, "Acquisition")
-    live.session.model.root = tmp_path
+    live.session.model.root, live.session.model.mode = tmp_path, AcquisitionMode.FULL
     dock.button.click()
     qtbot.waitUntil(lambda: live.session.model.recording is not None)
     qtbot.waitUntil(lambda: not live.session.model.busy)
+    keep_window(live)
     return live
+
+
+def keep_window(host: SessionHost) -> None:
+    """Let napari's test fixture close the viewer once more: it cannot if the window is deleted."""
+    window_of(host).setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
 
 
 def window_of(host: SessionHost) -> Any:
@@ -116,7 +123,8 @@ def test_staying_changes_nothing(
     shown = recording.session.model.screen.shown
     qtbot.waitUntil(lambda: recording.session.model.screen.shown > shown)
     close(recording)
-    assert recording.closing.question is not None
+    qtbot.mouseClick(recording.closing.question.stay, LEFT)
+    qtbot.waitUntil(lambda: recording.closing.question is None)
 
 
 def test_leaving_it_running(
@@ -174,7 +182,8 @@ def test_a_script_is_not_asked(recording: SessionHost, scopes: Any) -> None:
 def test_without_a_recording_nothing_is_asked(
     live: SessionHost, open_dock: Any, close: Callable[[SessionHost], None], qtbot: Any
 ) -> None:
-    open_dock(live, "Camera")
+    qtbot.waitUntil(open_dock(live, "Camera").isVisible)
+    keep_window(live)
     close(live)
     qtbot.waitUntil(lambda: live.closed)
 
@@ -183,8 +192,8 @@ def test_napari_asks_as_ever_and_its_answer_counts(
     live: SessionHost, open_dock: Any, scopes: Any, qtbot: Any
 ) -> None:
     get_settings().application.confirm_close_window = True
-    open_dock(live, "Camera")
-    qtbot.wait(50)
+    qtbot.waitUntil(open_dock(live, "Camera").isVisible)
+    keep_window(live)
     asked: list[bool] = []
 
     def answer(accept: bool) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
@@ -53,8 +53,10 @@ class CloseGuard(QObject):
             window.removeEventFilter(self)
         self._windows.clear()
         self._asked = None
-        if self.question is not None:
-            self.question.close()
+        question, self.question = self.question, None
+        if question is not None:
+            question.close()
+            question.deleteLater()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """See a window close, and hold that up if the user has to be asked."""
@@ -87,12 +89,16 @@ class CloseGuard(QObject):
         assert recording is not None
         self._asked = window
         self.question = ClosingQuestion(recording.name, window)
-        self.question.finished.connect(self._answered)
+        # Later, when the click is over: what follows may delete the window.
+        self.question.finished.connect(lambda _: QTimer.singleShot(0, self._answered))
         self.question.open()
 
     def _answered(self) -> None:
         question, self.question = self.question, None
-        if question is None or not self._windows:
+        if question is None:
+            return
+        question.deleteLater()
+        if not self._windows:
             return
         if question.choice == "leave" or self._session.model.recording is None:
             self._close()
@@ -119,7 +125,6 @@ class ClosingQuestion(QMessageBox):
 
     def __init__(self, recording: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("A recording is on")
         self.setIcon(QMessageBox.Icon.Question)
         self.setText(f"BeadScope is recording into {recording}.")
