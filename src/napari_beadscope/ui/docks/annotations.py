@@ -18,7 +18,7 @@ from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.parts import allow, toned
 from napari_beadscope.ui.presenters.annotations import AnnotationsPresenter, LayerBeads
 
-_WIDE_PX = 760
+_WIDE_PX = 600
 _SELECT_FIRST = "Select beads in the table or the image first"
 
 
@@ -214,12 +214,10 @@ class AnnotationsDock(Dock):
             unsaved = target.unsaved()
             what = f"{unsaved} bead{'s' if unsaved > 1 else ''} not saved" if unsaved else "saved"
             toned(self.state, what, "warn" if unsaved else "ok")
-        else:
-            on = self.model.recording is not None
-            where = "the recording that is on" if on else "every recording"
-            toned(self.state, f"Kept in {where}", "ok")
-        self.save.setVisible(is_layer)
-        self.take.setVisible(is_layer)
+        for widget in (self.state, self.save, self.take):
+            widget.setVisible(is_layer)
+        kept = "" if is_layer else "What is said about live beads is kept in every recording"
+        self.count.setToolTip(kept)
         why = self.presenter.why_not_save()
         allow(self.save, "Write annotations.csv into the recording's folder", (bool(why), why))
         why = self.presenter.why_not_take_over()
