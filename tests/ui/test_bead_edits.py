@@ -215,6 +215,16 @@ def test_undo_leaves_alone_what_another_viewer_did(live: Session, scopes: Any) -
     assert scopes.last.beads == (A, B, C, other)
 
 
+def test_another_viewer_that_was_quicker_is_believed(slow: Any, scopes: Any) -> None:
+    session, later = slow
+    session.edits.place((at(A), at(B)))
+    task = later.tasks.pop()
+    outcome = task.work()
+    scopes.last.set_beads((B,))
+    task.deliver(outcome)
+    assert session.model.beads == session.edits.beads == (B,)
+
+
 def test_a_search_can_be_undone(live: Session, scopes: Any) -> None:
     BeadsPresenter(live).find()
     assert len(scopes.last.beads) == 9

@@ -122,7 +122,7 @@ class BeadEdits:
         change = change_between(before[0], beads, before[1], {}, what=what, renames=True)
         if change is not None and self._sent is None:
             self._model.history = self._history().after(change)
-        self._session.took_beads(beads)
+        self._session.took_beads(self._true(beads))
 
     def undo(self) -> None:
         """Take the last step back; nothing happens if there is none."""
@@ -223,12 +223,17 @@ class BeadEdits:
         chosen = self._model.selected
         if wish.said is not None:
             self._model.annotations = dict(wish.said)
-        self._session.took_beads(wish.beads)
+        self._session.took_beads(self._true(wish.beads))
         self._model.selected = chosen & {bead.bead for bead in self.beads}
         if self._next is not None:
             self._send()
         else:
             self._model.wanted_beads = None
+
+    def _true(self, beads: tuple[Bead, ...]) -> tuple[Bead, ...]:
+        """Return what is tracked: another viewer, or a search, may have been quicker."""
+        scope = self._session.scope
+        return beads if scope is None else tuple(scope.beads)
 
     def _refused(self) -> None:
         self._sent = self._next = None

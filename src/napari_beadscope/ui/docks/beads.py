@@ -64,7 +64,8 @@ class BeadsDock(Dock):
             (events.adding, self._show_edits),
             (events.beads, self._show_rows),
             (events.wanted_beads, self._show_rows),
-            (events.status, self._show_rows),
+            (events.status, self._show_live),
+            (events.criteria, self._show_criteria),
             (events.annotations, self._show_rows),
             (events.locked, self._show_rows),
             (events.selected, self._show_rows),
@@ -242,6 +243,15 @@ class BeadsDock(Dock):
             what = steps[-1].what if steps else ""
             nothing = (not steps, f"Nothing to {word.lower()}")
             allow(button, f"{word}: {what} ({keys} in the image)", recording, nothing)
+
+    def _show_criteria(self, _: Any = None) -> None:
+        self.at_most.blockSignals(True)
+        self.at_most.setValue(self.model.criteria.at_most)
+        self.at_most.blockSignals(False)
+
+    def _show_live(self, _: Any = None) -> None:
+        if self.isVisible():  # behind another tab, nobody looks at the newest values
+            self._show_rows()
 
     def _show_rows(self, _: Any = None) -> None:
         rows = self.presenter.rows()

@@ -94,6 +94,7 @@ class PathPicker(QWidget):
         self._kind, self._title, self._pattern = kind, title, pattern
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(placeholder)
+        self.edit.setToolTip(title)
         self.edit.editingFinished.connect(lambda: self.changed.emit(self.edit.text()))
         self.button = QPushButton("…")
         self.button.setFixedWidth(30)
@@ -109,7 +110,7 @@ class PathPicker(QWidget):
         """Show a path without telling anybody."""
         if self.edit.text() != path and not self.edit.hasFocus():
             self.edit.setText(path)
-            self.edit.setToolTip(path)
+            self.edit.setToolTip(path or self._title)
 
     def browse(self) -> None:
         """Ask for a path."""
