@@ -104,5 +104,5 @@ def open_dock() -> Callable[[SessionHost, str], Any]:
 def live(shown_host: SessionHost, qtbot: Any) -> SessionHost:
     """A shown host that shows live frames."""
     shown_host.session.start_live()
-    qtbot.waitUntil(lambda: shown_host.session.model.screen.shown > 1)
+    qtbot.waitUntil(lambda: shown_host.session.model.screen.shown > 1, timeout=20_000)
     return shown_host
