@@ -1,8 +1,8 @@
-"""How long the Z-lock takes from a frame's exposure to the motor's new target, end to end.
+"""How long the Z-lock takes from a frame's exposure to the motor's move, end to end.
 
 ``python benchmarks/lock_latency.py`` runs the simulated microscope at 100 Hz with a Z-lock that
-corrects upon every frame, and looks at the motor's target as its own process publishes it. Which
-frame a target came from is read off the number itself: the law is linear, and no two heights are
+corrects upon every frame, and takes the times at which the motor was told from its history. Which
+frame a move came from is read off the number itself: the law is linear, and no two heights are
 the same. Prints a table; ``--json`` JSON.
 """
 
@@ -26,19 +26,18 @@ from napari_beadscope.script.simulated_zlut import simulated_zlut
 
 _ROI_PX = 64
 _GAIN = 0.5
-_LOOK_S = 0.0002
 _CLOSE_NM = 1e-6
 
 
 def measure(beads: int, fps: float, seconds: float, recording: bool) -> dict[str, Any]:
     """Return the latencies with so many beads tracked, ms."""
     options = {
-        "height_px": 1024, "width_px": 1024, "beads": beads, "fps": fps, "seed": 5,
-        "drift_z_nm": 0.0, "drift_nm": 0.0,
+        "height_px": 512, "width_px": 512, "spacing_px": 60.0, "beads": beads, "fps": fps,
+        "seed": 5, "drift_z_nm": 0.0, "drift_nm": 0.0,
     }  # fmt: skip
     microscope = SimulatedMicroscope(options)
     scope = Scope("simulated", options=options)
-    scope.add_hardware("focus", "simulated-focus", speed=1e4)
+    scope.add_hardware("focus", "simulated-focus", speed=1e6)
     with tempfile.TemporaryDirectory() as folder, scope:
         simulated_zlut(microscope, _ROI_PX).save(Path(folder) / "zlut.txt")
         scope.set_calibration(100.0, Path(folder) / "zlut.txt")
@@ -68,23 +67,20 @@ def measure(beads: int, fps: float, seconds: float, recording: bool) -> dict[str
 
 
 def _watch(scope: Scope, seconds: float) -> tuple[list[tuple[float, float, int]], np.ndarray]:
-    """Return the motor's changes of target (before, after, ns) and the rows of bead 0."""
-    moves, parts, seq = [], [], -1
-    before = scope.motors()[0].target
-    deadline, due = time.monotonic() + seconds, 0.0
-    while time.monotonic() < deadline:
-        now = scope.motors()[0]
-        if now.target != before:
-            moves.append((before, now.target, time.monotonic_ns()))
-            before = now.target
-        if time.monotonic() > due:
-            due = time.monotonic() + 0.5
-            rows = scope.tracks(seq)
-            if len(rows):
-                seq = int(rows["seq"].max())
-                parts.append(rows[rows["bead"] == 0])
-        time.sleep(_LOOK_S)
-    return moves, np.concatenate([*parts, scope.tracks(seq)])
+    """Return the motor's moves (from, to, when told in ns) and the rows of bead 0."""
+    begun_ns = time.monotonic_ns()
+    parts, seq = [], -1
+    while time.monotonic_ns() < begun_ns + seconds * 1e9:
+        time.sleep(0.5)
+        rows = scope.tracks(seq)
+        if len(rows):
+            seq = int(rows["seq"].max())
+            parts.append(rows[rows["bead"] == 0])
+    history = scope.motor_history("focus", begun_ns)
+    changed = np.flatnonzero(np.diff(history["value"])) + 1
+    places, times = history["value"].tolist(), history["time_ns"].tolist()
+    moves = [(places[k - 1], places[k], times[k]) for k in changed.tolist()]
+    return moves, np.concatenate(parts)
 
 
 def _latencies(
