@@ -17,6 +17,7 @@ from napari_beadscope.ui.closing import CloseGuard
 from napari_beadscope.ui.jobs import Launch
 from napari_beadscope.ui.layers import rescale
 from napari_beadscope.ui.live_view import LiveView
+from napari_beadscope.ui.messages import no_display
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.notices import Notices
 from napari_beadscope.ui.overlays import Overlays
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: At most 30 screen updates per second.
 TICK_MS = 34
+#: Qt platforms without OpenGL, on which a layer cannot be drawn.
+_NO_DISPLAY = ("offscreen", "minimal")
 #: Who opens the viewer may be about to attach it.
 _OFFER_AFTER_MS = 400
 
@@ -65,6 +68,7 @@ class SessionHost(QObject):
         self._notices = Notices()
         self._latency = ScreenLatency()
         self._offered: frozenset[str] = frozenset()
+        self._can_draw = QApplication.platformName() not in _NO_DISPLAY
         self._begun = False
         self._closed = False
         self._timer = QTimer(self)
@@ -119,7 +123,7 @@ class SessionHost(QObject):
         session.tick()
         self.own.look()
         model = session.model
-        if not model.live or session.scope is None or model.status is None:
+        if not model.live or session.scope is None or model.status is None or not self._can_draw:
             return
         try:
             if not self._begun:
@@ -142,6 +146,8 @@ class SessionHost(QObject):
 
     def _live_changed(self, live: bool) -> None:
         self._begun = self._begun and live
+        if live and not self._can_draw:
+            self.session.say(no_display(QApplication.platformName()))
         self._latency.reset()
 
     def _phase_changed(self, phase: Phase) -> None:

@@ -102,3 +102,12 @@ def message_of_event(event: Any) -> Message | None:
 
 def _message(severity: str, text: str, traceback_text: str = "") -> Message:
     return Message(severity, text[:1].upper() + text[1:], time.time(), traceback_text)
+
+
+def no_display(platform: str) -> Message:
+    """Return the message for a viewer that cannot draw."""
+    return _message(
+        "warning",
+        f"There is no display (Qt platform {platform}), so that frames are not shown: "
+        "set DISPLAY, or start napari under xvfb-run; tracking and recording go on",
+    )

@@ -52,8 +52,17 @@ class Notices:
         _dispatch(text, "info", ((button, lambda _: accept()),))
 
 
+class _Notice(Notification):
+    """A notification that names us as its source; napari would name its own manager."""
+
+    @property
+    def source(self) -> str:
+        """Return who says it."""
+        return "BeadScope"
+
+
 def _dispatch(text: str, severity: str, actions: Any) -> None:
-    notification_manager.dispatch(Notification(text, severity=severity, actions=actions))
+    notification_manager.dispatch(_Notice(text, severity=severity, actions=actions))
 
 
 def open_message(message: Message, parent: QWidget | None) -> MessageDialog:

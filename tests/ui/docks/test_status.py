@@ -120,7 +120,7 @@ def test_workers_with_pid_state_restarts_heartbeat_and_memory(
     assert table[2][2] == "silent"
     assert status.workers.item(2, 2).foreground().color().name() == RED
     assert "Last sign of life 5.0 s ago" in status.workers.item(2, 0).toolTip()
-    assert status.tabs.tabBar().tabTextColor(1).name() == RED
+    assert status.tabs.tabText(1) == "Workers ⚠"
 
 
 def test_a_message_opens_with_its_traceback_and_is_copied(

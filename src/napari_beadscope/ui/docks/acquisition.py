@@ -41,8 +41,10 @@ class AcquisitionDock(Dock):
     def build(self) -> None:
         """Make the widgets."""
         self.presenter = AcquisitionPresenter(self.session)
+        self._rows = form()
         self._build_settings()
         self._build_limit()
+        self.body.addLayout(self._rows)
         self.button = QPushButton("● Record")
         self.button.setMinimumHeight(28)
         self.button.clicked.connect(self.presenter.toggle)
@@ -77,12 +79,10 @@ class AcquisitionDock(Dock):
         self.note.setPlaceholderText("kept with the recording")
         self.note.setToolTip("A note, such as buffer and tether; it is kept in recording.yaml")
         self.note.editingFinished.connect(lambda: self.presenter.set_note(self.note.text()))
-        rows = form()
-        rows.addRow("Save", self.mode)
-        rows.addRow("Folder", self.root)
-        rows.addRow("Name", self.name)
-        rows.addRow("Note", self.note)
-        self.body.addLayout(rows)
+        self._rows.addRow("Save", self.mode)
+        self._rows.addRow("Folder", self.root)
+        self._rows.addRow("Name", self.name)
+        self._rows.addRow("Note", self.note)
 
     def _build_limit(self) -> None:
         self.limit_kind = QComboBox()
@@ -110,9 +110,7 @@ class AcquisitionDock(Dock):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
             box.setKeyboardTracking(False)
             row.addWidget(box, 1)
-        rows = form()
-        rows.addRow("Stop", row)
-        self.body.addLayout(rows)
+        self._rows.addRow("Stop", row)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""

@@ -155,7 +155,7 @@ class StatusDock(Dock):
         rows = self.presenter.workers()
         self.workers.setRowCount(len(rows))
         worst = max((row.tone for row in rows), key=list(TONES).index, default="ok")
-        self.tabs.tabBar().setTabTextColor(1, QColor(TONES[worst]))
+        self.tabs.setTabText(1, "Workers" if worst == "ok" else "Workers ⚠")
         for place, row in enumerate(rows):
             texts = (row.name, row.pid, row.state, row.heartbeat, row.memory, row.restarts)
             for column, text in enumerate(texts):

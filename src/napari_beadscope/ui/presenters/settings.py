@@ -28,6 +28,7 @@ SECTIONS = {
     "engine": "Engine",
 }
 _PATHS = {"recording.folder": "folder", "tracking.zlut": "file"}
+_LABELS = {"camera.id": "Camera", "camera.properties": "More properties", "tracking.zlut": "Z-LUT"}
 _LATER = "from the next start of the camera's engine on"
 _NOW = "as soon as it is saved"
 
@@ -186,7 +187,7 @@ class SettingsPresenter:
         )
         return SettingRow(
             info.name,
-            label_of(field, info.unit.replace("/", "_per_")),
+            _LABELS.get(info.name) or label_of(field, info.unit.replace("/", "_per_")),
             SECTIONS[section],
             _PATHS.get(info.name) or _shape(_kind(info.name), choices),
             _text(value),

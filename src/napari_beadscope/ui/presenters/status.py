@@ -147,7 +147,7 @@ class StatusPresenter:
         yield "latency", _latency(status.latency_ms, model.screen_latency_ms)
         dropped, backlog = int(status.dropped), int(status.backlog)
         tone = "bad" if dropped else "ok"
-        yield "dropped", Reading(f"{dropped:,}", "see below" if dropped else "none", tone)
+        yield "dropped", Reading(f"{dropped:,}", "see above" if dropped else "none", tone)
         tone = "warn" if backlog > BACKLOG_WARN else "ok"
         yield (
             "backlog",
