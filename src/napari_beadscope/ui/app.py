@@ -1,17 +1,74 @@
-"""napari in a process of its own, on an engine that runs: what `beadscope demo` opens.
+"""napari on an engine that somebody else has started: `beadscope demo`, or a user's script.
 
-Owns the window's life. Must not know who started the engine; closing the window leaves it running.
+Owns the window's life. Closing the window leaves the engine running.
 """
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import TYPE_CHECKING, Any, cast
 
 import napari
 
 from napari_beadscope.ui.host import host_of
+from napari_beadscope.ui.ports import EngineScopes, ScopePort
 from napari_beadscope.ui.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from napari_beadscope.script import Scope
+
+
+def show(scope: Scope, viewer: napari.viewer.Viewer | None = None) -> napari.viewer.Viewer:
+    """Open napari with all docks on a `Scope` of your own, and return the viewer.
+
+    The Scope stays yours: the docks command the same engine, and closing the viewer ends neither.
+    What `Scope.add_timeplot` and `Scope.add_control` add, before or after, is in the docks. Call
+    ``napari.run()`` then.
+
+    Parameters
+    ----------
+    scope : Scope
+        It is started if it is not yet.
+    viewer : napari viewer, optional
+        Without docks of ours so far; default a new one.
+    """
+    if not scope.is_started:
+        scope.start()
+    viewer = viewer or napari.Viewer(title="BeadScope")
+    session = host_of(viewer, _OneScope(scope)).session
+    open_workspace(viewer)
+    session.attach(scope.engine.engine_id)
+    return viewer
+
+
+class _OneScope(EngineScopes):
+    """A source whose engine is that of a user's Scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def attach(self, engine_id: str) -> ScopePort:
+        scope = self._scope
+        if scope.is_started and scope.engine.engine_id == engine_id:
+            return cast(ScopePort, _Borrowed(scope))
+        return super().attach(engine_id)
+
+
+class _Borrowed:
+    """A user's Scope, which the docks use and neither stop nor leave."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scope, name)
+
+    def stop(self) -> None:
+        """Leave that to the user."""
+
+    def detach(self) -> None:
+        """Leave that to the user."""
 
 
 def show_engine(engine_id: str, title: str = "BeadScope") -> None:

@@ -23,6 +23,8 @@ from napari_beadscope.ui.session import Session
 if TYPE_CHECKING:
     import napari
 
+    from napari_beadscope.ui.host import SessionHost
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -143,3 +145,32 @@ def _takes_one(function: Callable[..., Any]) -> bool:
         one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
         for one in parameters
     )
+
+
+def scope_of(viewer: napari.viewer.Viewer) -> Any:
+    """Return the `Scope` behind a viewer's docks, None while there is no engine.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+        Such as `viewer` in napari's console.
+    """
+    return _host(viewer).session.scope
+
+
+def add_timeplot(
+    viewer: napari.viewer.Viewer, name: str, source: Callable[[], float], unit: str = ""
+) -> None:
+    """Plot a quantity of your own against time in a viewer's Plots dock; see `OwnThings`."""
+    _host(viewer).own.add_timeplot(name, source, unit)
+
+
+def add_control(viewer: napari.viewer.Viewer, name: str, panel: Any) -> None:
+    """Show a panel of your own in a dock of a viewer; see `OwnThings`."""
+    _host(viewer).own.add_control(name, panel)
+
+
+def _host(viewer: napari.viewer.Viewer) -> SessionHost:
+    from napari_beadscope.ui.host import host_of
+
+    return host_of(viewer)

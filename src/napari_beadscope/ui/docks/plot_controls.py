@@ -51,7 +51,7 @@ class PlotControls(QWidget):
     def __init__(self, presenter: PlotsPresenter) -> None:
         super().__init__()
         self._presenter, self._choices = presenter, presenter.choices
-        self._shown_rows: tuple[Any, ...] = ()
+        self._shown_rows: tuple[tuple[str, str], ...] = ()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(4)
@@ -81,19 +81,18 @@ class PlotControls(QWidget):
     def show_rows(self) -> None:
         """Show which quantities there are to choose from."""
         rows = self._presenter.rows()
-        shown = (rows, self._choices.across, self._choices.up)
-        if shown == self._shown_rows:
-            return
-        self._shown_rows = shown
+        items = tuple((name, label) for name, label, _ in rows)
         menu = self.rows.menu()
         assert menu is not None
-        menu.clear()
-        for name, label, on in rows:
-            action = menu.addAction(label)
-            action.setCheckable(True)
+        if items != self._shown_rows:
+            self._shown_rows = items
+            menu.clear()
+            for name, label in items:
+                action = menu.addAction(label)
+                action.setCheckable(True)
+                action.triggered.connect(lambda on, name=name: self._presenter.show_row(name, on))
+        for action, (_, _, on) in zip(menu.actions(), rows):
             action.setChecked(on)
-            action.toggled.connect(lambda on, name=name: self._presenter.show_row(name, on))
-        items = tuple((name, label) for name, label, _ in rows)
         for combo, value in ((self.up, self._choices.up), (self.across, self._choices.across)):
             _offer(combo, items)
             combo.setCurrentIndex(max(0, combo.findData(value)))

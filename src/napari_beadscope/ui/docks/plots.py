@@ -63,7 +63,7 @@ class PlotsDock(Dock):
         self.presenter = PlotsPresenter(self.session, self.host.own.samples, lambda: layers)
         self.choices = self.presenter.choices
         self.canvas = PlotCanvas()
-        self.canvas.setMinimumSize(180, 110)
+        self.canvas.setMinimumSize(40, 110)
         self.canvas.setToolTip(
             "Drag or arrow keys: move. Wheel or + and -: zoom. Home: show all. Space: pause"
         )

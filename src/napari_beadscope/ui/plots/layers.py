@@ -16,12 +16,13 @@ from napari_beadscope.ui.plots.sources import RecordedSource
 
 
 def plottable(layers: Iterable[Any]) -> list[Any]:
-    """Return the Tracks layers whose times are known."""
+    """Return the Tracks layers that were opened by us and whose times are known."""
     return [
         layer
         for layer in layers
         if type(layer).__name__ == "Tracks"
-        and (opened_of(layer) is not None or "time_s" in layer.features)
+        and (opened := opened_of(layer)) is not None
+        and (opened.rows is not None or "time_s" in layer.features)
     ]
 
 

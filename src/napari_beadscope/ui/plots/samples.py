@@ -86,11 +86,6 @@ class Samples:
             rows = data[:count] if count <= self._kept else np.roll(data, -stop, axis=0)
             return rows[:, 0].copy(), rows[:, 1].copy()
 
-    def forget(self, own: bool) -> None:
-        """Forget the quantities that are users' own, or those that are not."""
-        with self._lock:
-            self._rings = {k: v for k, v in self._rings.items() if v[0].own is not own}
-
 
 class Sampler:
     """Reads users' sources ten times a second.

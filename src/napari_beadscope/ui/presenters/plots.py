@@ -185,7 +185,6 @@ class PlotsPresenter:
                     watch.history, scope, self._own, lambda: model.calibration.nm_per_px
                 )
                 self._live = (watch, source)
-            watch.history.prefer(frozenset(self.beads(self._live[1].beads)))
         # Without an engine, what was seen of the last one can still be looked at.
         return None if self._live is None else self._live[1]
 
@@ -242,6 +241,9 @@ class PlotsPresenter:
             first_s, last_s = seen
         there = source.beads
         chosen = self.beads(there)
+        watch = self._session.watch
+        if choices.source == LIVE and watch is not None:
+            watch.history.prefer(frozenset((*(self._typed or ()), *self._session.model.selected)))
         references = self.references() if choices.corrected and not self.why_not_corrected() else ()
         return replace(request, beads=chosen, references=references, start_s=first_s, stop_s=last_s)
 
