@@ -82,7 +82,7 @@ def memory_in_use(device: str) -> tuple[int, int]:
     Parameters
     ----------
     device : str
-        A backend's device, such as "cuda:0"; zeros for "cpu".
+        A backend's device, such as "cuda:0"; zeros for "cpu", and where it cannot be told.
 
     Examples
     --------
@@ -92,9 +92,12 @@ def memory_in_use(device: str) -> tuple[int, int]:
     kind, _, index = device.partition(":")
     if kind != "cuda":
         return 0, 0
-    import cupy
+    try:
+        import cupy
 
-    free, total = cupy.cuda.Device(int(index or 0)).mem_info
+        free, total = cupy.cuda.Device(int(index or 0)).mem_info
+    except (ImportError, RuntimeError):  # CUDARuntimeError; tracking itself will say it
+        return 0, 0
     return int(total - free), int(total)
 
 
