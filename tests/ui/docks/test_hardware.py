@@ -13,13 +13,14 @@ from napari_beadscope.core.messages import StatusChanged, WorkerStatus
 from napari_beadscope.ui.host import SessionHost, host_of
 
 LEFT = Qt.MouseButton.LeftButton
+PATIENCE = {"timeout": 20_000}
 
 
 @pytest.fixture
 def dock(live: SessionHost, open_dock: Callable[[SessionHost, str], Any], qtbot: Any) -> Any:
     """The dock over the two motors of a fake microscope."""
     made = open_dock(live, "Hardware")
-    qtbot.waitUntil(lambda: len(made.cards) == 2)
+    qtbot.waitUntil(lambda: len(made.cards) == 2, **PATIENCE)
     return made
 
 
@@ -59,7 +60,7 @@ def test_cards_show_place_unit_and_limits_as_they_change(dock: Any, scope: Any, 
     assert not dock.words.isVisible()
     began = time.monotonic()
     scope.move("focus", -1.25)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "−1.250 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "−1.250 µm", **PATIENCE)
     assert time.monotonic() - began < 1.0
     assert dock.minimumSizeHint().width() <= 330
 
@@ -68,9 +69,9 @@ def test_go_to_by_button_and_enter(dock: Any, scope: Any, qtbot: Any) -> None:
     card = dock.cards["focus"]
     card.target.setValue(3.5)
     qtbot.mouseClick(card.go, LEFT)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "3.500 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "3.500 µm", **PATIENCE)
     type_target(dock, "magnet", "7", qtbot)
-    qtbot.waitUntil(lambda: text_of(dock, "magnet") == "7.000 mm")
+    qtbot.waitUntil(lambda: text_of(dock, "magnet") == "7.000 mm", **PATIENCE)
 
 
 def test_beyond_the_limits_is_refused_with_the_limits(
@@ -84,9 +85,9 @@ def test_beyond_the_limits_is_refused_with_the_limits(
     card = dock.cards["magnet"]
     card.steps.setCurrentIndex(card.steps.count() - 1)
     type_target(dock, "magnet", "9", qtbot)
-    qtbot.waitUntil(lambda: text_of(dock, "magnet") == "9.000 mm")
+    qtbot.waitUntil(lambda: text_of(dock, "magnet") == "9.000 mm", **PATIENCE)
     qtbot.mouseClick(card.more, LEFT)  # 2 mm, but the end comes first
-    qtbot.waitUntil(lambda: text_of(dock, "magnet") == "10.000 mm")
+    qtbot.waitUntil(lambda: text_of(dock, "magnet") == "10.000 mm", **PATIENCE)
     qtbot.mouseClick(card.more, LEFT)
     assert "highest position" in live.session.model.messages[-1].text
 
@@ -95,19 +96,19 @@ def test_jog_by_buttons_and_keys(dock: Any, scope: Any, qtbot: Any) -> None:
     card = dock.cards["focus"]
     assert card.step == 0.1
     qtbot.mouseClick(card.more, LEFT)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm", **PATIENCE)
     card.steps.setCurrentIndex(card.steps.findData(1.0))
     qtbot.mouseClick(card.less, LEFT)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "−0.900 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "−0.900 µm", **PATIENCE)
     card.setFocus()
     qtbot.keyClick(card, Qt.Key.Key_Up)
     qtbot.keyClick(card, Qt.Key.Key_Right)
     qtbot.keyClick(card, Qt.Key.Key_Down)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm", **PATIENCE)
     qtbot.keyClick(card, Qt.Key.Key_PageUp)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "10.100 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "10.100 µm", **PATIENCE)
     qtbot.keyClick(card, Qt.Key.Key_PageDown)
-    qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm")
+    qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm", **PATIENCE)
 
 
 def test_jogs_add_up_while_the_motor_is_on_its_way(dock: Any, scope: Any, qtbot: Any) -> None:
@@ -115,8 +116,8 @@ def test_jogs_add_up_while_the_motor_is_on_its_way(dock: Any, scope: Any, qtbot:
     card = dock.cards["focus"]
     for _ in range(3):
         qtbot.mouseClick(card.more, LEFT)
-    qtbot.waitUntil(lambda: scope.readings["focus"].target == pytest.approx(0.3))
-    qtbot.waitUntil(lambda: card.state.text() == "→ 0.300 µm")
+    qtbot.waitUntil(lambda: scope.readings["focus"].target == pytest.approx(0.3), **PATIENCE)
+    qtbot.waitUntil(lambda: card.state.text() == "→ 0.300 µm", **PATIENCE)
     assert text_of(dock, "focus") == "0.000 µm"
     assert card.stop.font().bold()
 
@@ -133,14 +134,14 @@ def test_stop_one_all_and_by_escape(dock: Any, scope: Any, qtbot: Any) -> None:
 
     send()
     qtbot.mouseClick(dock.cards["focus"].stop, LEFT)
-    qtbot.waitUntil(lambda: moving() == [False, True])
+    qtbot.waitUntil(lambda: moving() == [False, True], **PATIENCE)
     send()
     qtbot.mouseClick(dock.stop_all, LEFT)
-    qtbot.waitUntil(lambda: moving() == [False, False])
+    qtbot.waitUntil(lambda: moving() == [False, False], **PATIENCE)
     send()
     dock.cards["magnet"].setFocus()
     qtbot.keyClick(dock.cards["magnet"], Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: moving() == [False, False])
+    qtbot.waitUntil(lambda: moving() == [False, False], **PATIENCE)
 
 
 def test_a_motor_that_is_down_says_so_and_takes_no_commands(
@@ -160,7 +161,7 @@ def test_a_motor_that_is_down_says_so_and_takes_no_commands(
         )
 
     monkeypatch.setattr(scope, "status", with_dead)
-    qtbot.waitUntil(lambda: "restarted" in dock.cards["focus"].state.text())
+    qtbot.waitUntil(lambda: "restarted" in dock.cards["focus"].state.text(), **PATIENCE)
     assert not dock.cards["focus"].go.isEnabled()
     assert "does not answer" in dock.cards["focus"].go.toolTip()
     assert dock.cards["magnet"].go.isEnabled()
@@ -174,11 +175,11 @@ def test_add_a_motor_with_options(dock: Any, scope: Any, live: SessionHost, qtbo
     assert dock.options.editor("speed").suffix() == " µm/s"
     dock.options.editor("high").setValue(20.0)
     qtbot.mouseClick(dock.add, LEFT)
-    qtbot.waitUntil(lambda: bool(live.session.model.messages))
+    qtbot.waitUntil(lambda: bool(live.session.model.messages), **PATIENCE)
     assert "already: choose another name" in live.session.model.messages[-1].text
     dock.name.setText("stage")
     qtbot.mouseClick(dock.add, LEFT)
-    qtbot.waitUntil(lambda: "stage" in dock.cards)
+    qtbot.waitUntil(lambda: "stage" in dock.cards, **PATIENCE)
     assert dock.cards["stage"].state.text() == "−50 to 20 µm"
     dock.name.setText("  ")
     qtbot.mouseClick(dock.add, LEFT)
@@ -192,7 +193,7 @@ def test_closed_it_asks_nothing_and_reopened_it_goes_on(
     assert not dock.awake
     assert not dock._clock.isActive()
     again = open_dock(live, "Hardware")
-    qtbot.waitUntil(lambda: len(again.cards) == 2)
+    qtbot.waitUntil(lambda: len(again.cards) == 2, **PATIENCE)
 
 
 @pytest.fixture
@@ -214,10 +215,10 @@ def test_a_simulated_microscope_has_focus_and_magnet(
     real.session.start_live()
     qtbot.waitUntil(lambda: list(dock.cards) == ["focus", "magnet"], timeout=30_000)
     type_target(dock, "magnet", "10", qtbot)  # five seconds
-    qtbot.waitUntil(lambda: dock.cards["magnet"].state.text() == "→ 10.000 mm")
-    qtbot.waitUntil(lambda: dock.presenter.cards()[1].position > 1.0)
+    qtbot.waitUntil(lambda: dock.cards["magnet"].state.text() == "→ 10.000 mm", **PATIENCE)
+    qtbot.waitUntil(lambda: dock.presenter.cards()[1].position > 1.0, **PATIENCE)
     qtbot.keyClick(dock.cards["magnet"], Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not dock.presenter.cards()[1].moving)
+    qtbot.waitUntil(lambda: not dock.presenter.cards()[1].moving, **PATIENCE)
     here = dock.presenter.cards()[1].position
     assert 1.0 < here < 9.9
     _, values = dock.presenter.past("magnet")

@@ -20,6 +20,7 @@ from napari_beadscope.tracking import build_zlut
 from napari_beadscope.ui.host import SessionHost, host_of
 
 LEFT = Qt.MouseButton.LeftButton
+PATIENCE = {"timeout": 20_000}
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def dock(live: SessionHost, open_dock: Any, qtbot: Any, tmp_path: Path) -> Any:
     """The dock over a fake microscope with four beads that stand alone."""
     live.session.model.root = tmp_path
     live.session.on_scope("Finding", lambda scope: scope.find_beads(4), live.session.took_beads)
-    qtbot.waitUntil(lambda: len(live.session.model.beads) == 4)
+    qtbot.waitUntil(lambda: len(live.session.model.beads) == 4, **PATIENCE)
     return open_dock(live, "Z-LUT")
 
 
@@ -64,7 +65,7 @@ def test_load_shows_what_it_is_good_for_and_clear_forgets_it(
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(zlut_file), ""))
     qtbot.mouseClick(dock.load, LEFT)
-    qtbot.waitUntil(lambda: "Planes" in facts(dock))
+    qtbot.waitUntil(lambda: "Planes" in facts(dock), **PATIENCE)
     assert live.session.model.calibration.zlut == str(zlut_file)
     said = facts(dock)
     assert said["Planes"] == "41, 50 nm apart"
@@ -79,7 +80,7 @@ def test_load_shows_what_it_is_good_for_and_clear_forgets_it(
     assert panels[0].picture.values.shape == (96, 41)
     assert (panels[1].curves[0].y > 0).all()
     qtbot.mouseClick(dock.clear, LEFT)
-    qtbot.waitUntil(lambda: facts(dock) == {})
+    qtbot.waitUntil(lambda: facts(dock) == {}, **PATIENCE)
     assert live.session.model.calibration.zlut == ""
     assert len(dock.canvas.figure.panels) == 1
 
@@ -88,11 +89,11 @@ def test_a_file_that_is_no_zlut_is_refused_and_the_old_one_stays(
     dock: Any, live: SessionHost, zlut_file: Path, qtbot: Any, tmp_path: Path
 ) -> None:
     dock.presenter.choose(str(zlut_file))
-    qtbot.waitUntil(lambda: "Planes" in facts(dock))
+    qtbot.waitUntil(lambda: "Planes" in facts(dock), **PATIENCE)
     dock.presenter.choose(str(tmp_path / "none.txt"))
-    qtbot.waitUntil(lambda: bool(live.session.model.messages))
+    qtbot.waitUntil(lambda: bool(live.session.model.messages), **PATIENCE)
     assert "none.txt" in live.session.model.messages[-1].text
-    qtbot.waitUntil(lambda: live.session.model.calibration.zlut == str(zlut_file))
+    qtbot.waitUntil(lambda: live.session.model.calibration.zlut == str(zlut_file), **PATIENCE)
     assert facts(dock)["Planes"] == "41, 50 nm apart"
 
 
@@ -120,14 +121,14 @@ def test_a_sweep_shows_planes_and_ends_in_a_loaded_zlut(
     assert "wait until that is done" in dock.start.toolTip()
     assert not dock.low.isEnabled()
     scope.wait_after_plane.set()
-    qtbot.waitUntil(lambda: "Planes" in facts(dock))
+    qtbot.waitUntil(lambda: "Planes" in facts(dock), **PATIENCE)
     (asked,) = scope.sweeps
     assert asked["beads"] == [bead.bead for bead in live.session.model.beads]
     assert (asked["low_um"], asked["high_um"], asked["step_nm"]) == (-1.0, 2.0, 100.0)
     assert (asked["frames_per_step"], asked["motor"]) == (7, "focus")
     assert asked["folder"].parent == tmp_path
     assert live.session.model.calibration.zlut == str(asked["folder"] / "zlut.txt")
-    qtbot.waitUntil(lambda: len(dock.canvas.figure.panels) == 2)
+    qtbot.waitUntil(lambda: len(dock.canvas.figure.panels) == 2, **PATIENCE)
     message = live.session.model.messages[-1]
     assert message.severity == "info"
     assert message.text.startswith("Z-LUT of 4 beads loaded: z from ")
@@ -143,7 +144,7 @@ def test_a_sweep_can_be_cancelled_and_the_focus_comes_back(
 ) -> None:
     scope.wait_after_plane = threading.Event()
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: len(dock.presenter.planes) > 0)
+    qtbot.waitUntil(lambda: len(dock.presenter.planes) > 0, **PATIENCE)
     if how == "button":
         qtbot.mouseClick(dock.job.cancel, LEFT)
     elif how == "dock":
@@ -151,10 +152,10 @@ def test_a_sweep_can_be_cancelled_and_the_focus_comes_back(
     else:
         live.close()
     scope.wait_after_plane.set()
-    qtbot.waitUntil(lambda: "focus is back" in scope.calls)
+    qtbot.waitUntil(lambda: "focus is back" in scope.calls, **PATIENCE)
     assert scope.calibration.zlut == ""
     if how == "button":
-        qtbot.waitUntil(lambda: live.session.model.job is None)
+        qtbot.waitUntil(lambda: live.session.model.job is None, **PATIENCE)
         assert live.session.model.messages[-1].text == "Sweeping the focus: cancelled"
         assert len(dock.canvas.figure.panels) == 1
         assert dock.start.isEnabled()
@@ -163,9 +164,9 @@ def test_a_sweep_can_be_cancelled_and_the_focus_comes_back(
 def test_a_sweep_that_fails_says_why(dock: Any, scope: Any, live: SessionHost, qtbot: Any) -> None:
     scope.fail_with["sweep_zlut"] = InputError("the range leaves the limits", "choose a smaller")
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bool(live.session.model.messages))
+    qtbot.waitUntil(lambda: bool(live.session.model.messages), **PATIENCE)
     assert live.session.model.messages[-1].text == ("The range leaves the limits: choose a smaller")
-    qtbot.waitUntil(dock.start.isEnabled)
+    qtbot.waitUntil(dock.start.isEnabled, **PATIENCE)
 
 
 def test_why_a_sweep_cannot_begin(
@@ -186,10 +187,10 @@ def test_why_a_sweep_cannot_begin(
     assert "stop the recording first" in dock.load.toolTip()
     model.recording = None
     live.session.set_beads(())
-    qtbot.waitUntil(lambda: "no beads to sweep" in dock.start.toolTip())
+    qtbot.waitUntil(lambda: "no beads to sweep" in dock.start.toolTip(), **PATIENCE)
     live.session.set_beads(beads)
     dock.beads.setCurrentIndex(dock.beads.findData("alone"))
-    qtbot.waitUntil(dock.start.isEnabled)
+    qtbot.waitUntil(dock.start.isEnabled, **PATIENCE)
     reading = scope.readings.pop("focus")
     scope.readings["stage"] = reading.__class__(
         MotorInfo("stage", "simulated-focus", "um", -9.0, 9.0), 0.0, 0.0, False, 0

@@ -131,3 +131,35 @@ def show(
     from napari_beadscope.cli.zlut.files import show
 
     show(source, noise, plot, overwrite, Output(as_json))
+
+
+@zlut.command(short_help="Make one at the microscope: it sweeps the focus.")
+def sweep(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the Z-LUTs.")],
+    engine: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which engine; default: the newest that runs.")
+    ] = None,
+    beads: Annotated[
+        str | None,
+        typer.Option(metavar="IDS", help="Such as 0,3,7; default: up to 5 that stand alone."),
+    ] = None,
+    low_um: Annotated[
+        float, typer.Option(metavar="UM", help="First position, µm above where the focus is.")
+    ] = -1.5,
+    high_um: Annotated[float, typer.Option(metavar="UM", help="Last position.")] = 1.5,
+    step_nm: Annotated[float, typer.Option(metavar="NM", help="Distance between planes.")] = 50.0,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames of each plane.")] = 10,
+    motor: Annotated[
+        str, typer.Option(metavar="NAME", help="The motor that moves the focus.")
+    ] = "focus",
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Sweep the focus of a running microscope, and measure z with the result from then on.
+
+    The focus comes back to where it was, also after Ctrl-C. Nothing is replaced in the folder.
+    """
+    from napari_beadscope.cli.zlut.sweep import SweepRequest, sweep
+
+    request = SweepRequest(out, engine, beads, low_um, high_um, step_nm, frames, motor)
+    sweep(request, Output(as_json))

@@ -39,7 +39,7 @@ from napari_beadscope.ui.presenters.hardware import (
 _BORDER = "#motorCard { border: 1px solid rgba(128, 128, 128, 100); border-radius: 4px; }"
 _BLUE = "#1278df"  # stands out from both themes
 _UNIT_NAMES = {shown: name for name, shown in UNITS.items()}
-_JOGS = {
+_JOGS: dict[int, int] = {
     Qt.Key.Key_Up: 1,
     Qt.Key.Key_Right: 1,
     Qt.Key.Key_Down: -1,
@@ -181,7 +181,7 @@ class MotorCardWidget(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Jog by arrow and page keys."""
-        steps = None if event is None else _JOGS.get(Qt.Key(event.key()))
+        steps = None if event is None else _JOGS.get(event.key())
         if steps is not None and self._card.ready:
             self._presenter.jog(self.name, steps, self.step)
         else:
