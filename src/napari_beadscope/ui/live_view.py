@@ -69,6 +69,11 @@ class LiveView:
             self._layer = None
         return self._layer
 
+    @property
+    def shown(self) -> int:
+        """How many frames were shown since `begin`."""
+        return self._shown
+
     def begin(self, frame_format: FrameFormat, calibration: Calibration | None = None) -> None:
         """Make buffer and layer ready for frames of this format, with pixels of this size.
 
@@ -94,6 +99,8 @@ class LiveView:
         else:
             full = _full_range(layer.dtype)
             self._fresh = layer.dtype != dtype or tuple(layer.contrast_limits) == full
+            if layer.dtype != dtype:  # limits beyond the range of its pixels break a layer
+                layer.contrast_limits = _full_range(min(layer.dtype, dtype, key=_full_range))
             layer.data = self._buffer
         self._viewer.reset_view()
 

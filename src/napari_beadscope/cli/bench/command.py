@@ -92,3 +92,33 @@ def track(
         overwrite,
     )
     bench_track(request, Output(as_json))
+
+
+@bench.command(short_help="Measure the live view beside others.")
+def view(
+    sizes: Annotated[
+        str, typer.Option(metavar="PX,PX,...", help="Frame edges; default 512,1024,2048.")
+    ] = "",
+    beads: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Beads shown; default 0,100,500.")
+    ] = "",
+    contestants: Annotated[
+        str, typer.Option(metavar="NAME,...", help="beadscope, plain, shapes; default: all.")
+    ] = "",
+    seconds: Annotated[float, typer.Option(metavar="S", help="To measure each case.")] = 10.0,
+    micromanager: Annotated[
+        Path | None,
+        typer.Option(metavar="PYTHON", help="A Python that has napari-micromanager, to compare."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, for machines.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Measure what live frames and overlays cost the viewer's GUI thread; needs a display."""
+    del verbose  # looked up by whoever runs the command
+    from napari_beadscope.cli.bench.view import ViewRequest, bench_view
+
+    bench_view(ViewRequest(sizes, beads, contestants, seconds, micromanager), Output(as_json))
