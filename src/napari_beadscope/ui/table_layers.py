@@ -17,6 +17,7 @@ from napari_beadscope.core.types import Calibration
 from napari_beadscope.storage.bead_table import read_bead_table
 from napari_beadscope.storage.magscope import read_magscope_hdf5, read_magscope_text
 from napari_beadscope.storage.tracks_csv import TrackTable, read_track_table
+from napari_beadscope.ui.bead_layer import LABEL_COLOUR
 from napari_beadscope.ui.colours import GappyColormap
 from napari_beadscope.ui.opened import KEY, Opened, bead_features, default_features
 
@@ -155,7 +156,7 @@ def bead_layer(
         "text": {
             "string": "{bead}",
             "size": 9,
-            "color": BEAD_COLOUR,
+            "color": LABEL_COLOUR,
             "anchor": "lower_left",
             "translation": np.full(2, -half),
         },
