@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from napari_beadscope.core import session
 from napari_beadscope.core.commands import (
     AddMotor,
+    ExecuteXYLock,
     GetCamera,
     GetStatus,
     MoveMotor,
@@ -23,12 +24,16 @@ from napari_beadscope.core.commands import (
     SetBeads,
     SetCalibration,
     SetCamera,
+    SetXYLock,
+    SetZLock,
     Shutdown,
     StartLive,
     StartRecording,
     StopLive,
+    StopMotor,
     StopRecording,
 )
+from napari_beadscope.core.locks import XYLock, XYState, ZLock, ZState
 from napari_beadscope.core.messages import (
     AcquisitionChanged,
     LiveChanged,
@@ -46,10 +51,15 @@ from napari_beadscope.core.orders import (
     Done,
     End,
     Finished,
+    FocusMoved,
+    Halt,
     ListProperties,
+    LocksReport,
+    LookOnce,
     Move,
     Ready,
     RecordingFailed,
+    RoisMoved,
     RunCamera,
     SetProperty,
     SetTask,
@@ -76,6 +86,7 @@ from napari_beadscope.core.session_state import (
     StreamMade,
     Tell,
     Tick,
+    WorkerState,
 )
 from napari_beadscope.core.types import Bead, Calibration, FrameFormat, Roi
 
@@ -92,7 +103,8 @@ LIMITS = Limits(
 )
 FORMATS = (FrameFormat(100, 100, "uint8"), FrameFormat(50, 60, "uint16"))
 STAGES = ("starting", "up", "arming", "beginning", "running", "finishing")
-NAMES = ("camera", "recorder", "tracker-0", "tracker-1", "motor-focus")
+CORE = ("camera", "recorder", "tracker-")
+NAMES = ("camera", "recorder", "tracker-0", "tracker-1", "motor-focus", "control")
 COMMANDS = st.one_of(
     st.just(StartLive()),
     st.just(StopLive()),
@@ -117,7 +129,12 @@ COMMANDS = st.one_of(
     st.just(GetStatus()),
     st.just(AddMotor("focus", "simulated-focus")),
     st.just(MoveMotor("focus", 1.0)),
+    st.just(StopMotor("focus")),
+    st.sampled_from([SetXYLock(XYLock()), SetXYLock(XYLock(1.0)), SetXYLock(None)]),
+    st.sampled_from([SetZLock(ZLock(bead=0)), SetZLock(ZLock(bead=0, gain=9)), SetZLock(None)]),
+    st.just(ExecuteXYLock(XYLock())),
 )
+PROPOSALS = st.sampled_from(["rois", "focus", "held", "stopped"])
 
 
 @dataclass
@@ -248,7 +265,13 @@ class World:
         match order:
             case RunCamera(on):
                 process.running = on
-            case SetProperty(number) | ListProperties(number) | Move(number):
+            case (
+                SetProperty(number)
+                | ListProperties(number)
+                | Move(number)
+                | Halt(number)
+                | LookOnce(number)
+            ):
                 self.say(process, Done(number))
             case SetTask(number, task):
                 assert not process.armed
@@ -297,7 +320,7 @@ class World:
                 times = self.spawns.setdefault(name, [])
                 times.append(self.now)
                 recent = [t for t in times if self.now - t < LIMITS.restart_window_s]
-                assert len(recent) <= LIMITS.max_restarts + 1 or name.startswith("motor-")
+                assert len(recent) <= LIMITS.max_restarts + 1 or not name.startswith(CORE)
                 process = self.processes[name] = Process(name)
                 format = self.format if name == "camera" else None
                 self.say(process, Ready(format, 100.0, unit="um"))
@@ -387,6 +410,43 @@ class SessionMachine(RuleBasedStateMachine):
     @rule()
     def hear_all(self) -> None:
         self.world.hear_all()
+
+    @rule()
+    def lock(self) -> None:
+        """Switch both locks on, as far as that can be."""
+        for command in (
+            AddMotor("focus", "simulated-focus"),
+            SetCalibration(Calibration(50.0, "z.txt")),
+            SetXYLock(XYLock()),
+        ):
+            self.world.ask(command)
+            self.world.hear_all()
+        self.world.ask(SetZLock(ZLock(bead=0)))
+
+    @rule(kind=PROPOSALS)
+    def propose(self, kind) -> None:
+        """Let the control process say something, true or out of date."""
+        process = self.world.processes.get("control")
+        if process is None or process.dead or process.mute:
+            return
+        steering = self.world.state.steering
+        report = {
+            "rois": RoisMoved((Bead(0, Roi(12, 9, 20)), Bead(5, Roi(0, 0, 20)))),
+            "focus": FocusMoved(steering.z_number, 1.5),
+            "held": LocksReport(steering.xy_number, XYState("on", "", (0,)), 0, None),
+            "stopped": LocksReport(0, None, steering.z_number, ZState("stopped", "why")),
+        }[kind]
+        self.world.say(process, report)
+
+    @invariant()
+    def locks_are_held_by_somebody(self) -> None:
+        state = self.world.state
+        if state.is_stopping or (state.locks.xy is None and state.locks.z is None):
+            return
+        assert state.workers["control"].state is not WorkerState.FAILED
+        if state.locks.z is not None:
+            assert state.is_ready(f"motor-{state.locks.z.motor}")
+            assert 0 in [bead.bead for bead in state.beads]
 
     @rule(name=st.sampled_from(NAMES))
     def die(self, name) -> None:
