@@ -171,18 +171,17 @@ class BeadLayer:
         layer = self.layer
         if layer is None or not layer.visible or not np.array_equal(_ids(layer), states.bead):
             return
-        if not np.array_equal(self._codes, states.shown):
-            self._codes = states.shown.copy()
-            if len(self._codes):
-                layer.border_color = COLOURS[self._codes]
-                widths = np.where(states.selected, _SELECTED_WIDTH, _WIDTH)
-                if not np.array_equal(widths, layer.border_width):
-                    layer.border_width = widths
         labels = states.labels()
-        if labels != self._labels or len(labels) != len(layer.data):
+        other_codes = not np.array_equal(self._codes, states.shown)
+        other_labels = labels != self._labels or len(labels) != len(layer.data)
+        if other_codes:
+            self._codes = states.shown.copy()
+            self._colour(layer, states)
+        if other_codes or other_labels:
             self._labels = labels
             words = [LOOKS[BeadState(int(code))].word for code in states.shown]
             layer.features = {"bead": states.bead, "label": labels, "state": words}
+        if other_labels:
             layer.refresh_text()
 
     def start_adding(self, on: bool) -> None:
@@ -229,6 +228,13 @@ class BeadLayer:
             "state": np.full(len(ids), LOOKS[BeadState.WAITING].word, dtype=object),
         }
         layer.feature_defaults = {"bead": [NEW], "label": [""], "state": [""]}
+
+    def _colour(self, layer: Any, states: BeadStates) -> None:
+        if len(self._codes):
+            layer.border_color = COLOURS[self._codes]
+            widths = np.where(states.selected, _SELECTED_WIDTH, _WIDTH)
+            if not np.array_equal(widths, layer.border_width):
+                layer.border_width = widths
 
     def _write_size(self, layer: Any, size_px: float) -> None:
         """Set the size of the next box without changing those that are selected."""

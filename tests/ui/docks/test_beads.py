@@ -199,6 +199,7 @@ def test_colours_tell_the_state_and_the_table_says_it(
     tip = beads.rows.data(beads.rows.index(2, 4), Qt.ItemDataRole.ToolTipRole)
     assert tip == "Bead 2: tracked; reference: stuck to the surface, shows the drift"
     assert boxes.features["label"].tolist() == ["0", "1", "2 ref", "3 lock", "4", "5"]
+    assert boxes.features["state"].tolist()[1:3] == ["tracked", "reference"]
     entries = beads.legend.entries
     assert entries[BeadState.TOUCHING].text() == "neighbour 2"
     assert entries[BeadState.LOST].text() == "lost"
