@@ -316,7 +316,7 @@ def test_properties_are_set_and_read_back(session: Session, scopes: Any) -> None
     camera.set_property("exposure_ms", 4.0)
     assert scopes.last.exposure_ms == 4.0
     values = {field.name: field.value for field in camera.properties()}
-    assert values == {"exposure_ms": 4.0, "fps": 100.0}
+    assert values == {"exposure_ms": 4.0, "fps": 100.0, "binning": "1"}
 
 
 @pytest.mark.parametrize("error", [InputError("bad", "good"), ValueError("odd")])
@@ -361,3 +361,15 @@ def test_a_session_closed_while_the_engine_starts_lets_go_of_it(
     launch_inline(waiting.pop())
     assert scopes.last.calls == ["start", "detach"]
     assert session.scope is None
+
+
+def test_the_camera_follows_what_the_settings_choose(session: Session) -> None:
+    camera = CameraPresenter(session)
+    session.model.camera_id = "replay:/data/a.tif"
+    assert camera.kind == "replay"
+    assert {field.name: field.value for field in camera.fields()}["path"] == "/data/a.tif"
+    session.model.camera_id = "simulated:left"
+    camera.set_option("beads", 3)
+    assert session.model.camera_id == "simulated:left"
+    camera.choose("simulated")
+    assert session.model.camera_id == "simulated"

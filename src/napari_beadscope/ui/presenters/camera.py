@@ -48,11 +48,12 @@ class CameraPresenter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._kind = session.model.camera_id.partition(":")[0]
+        self._kind, _, self._which = session.model.camera_id.partition(":")
         self._values: dict[str, dict[str, Any]] = {}
         if self._kind == REPLAY:
-            self._values[REPLAY] = {"path": session.model.camera_id.partition(":")[2]}
+            self._values[REPLAY] = {"path": self._which}
         self._values.setdefault(self._kind, {}).update(session.model.options)
+        session.model.events.camera_id.connect(self._chosen_elsewhere)
 
     @property
     def kind(self) -> str:
@@ -191,7 +192,7 @@ class CameraPresenter:
 
     def choose(self, kind: str) -> None:
         """Choose a line of the list."""
-        self._kind = kind
+        self._kind, self._which = kind, ""
         self._write()
 
     def set_option(self, name: str, value: Any) -> None:
@@ -253,11 +254,18 @@ class CameraPresenter:
             return f"paused · {size}" if model.recording is None else "recording, not shown"
         return f"{size} · {status.fps:.1f} fps"
 
+    def _chosen_elsewhere(self, camera_id: str) -> None:
+        """Follow a camera that the settings or a sample have chosen."""
+        self._kind, _, self._which = camera_id.partition(":")
+        if self._kind == REPLAY:
+            self._values.setdefault(REPLAY, {})["path"] = self._which
+
     def _write(self) -> None:
         model = self._session.model
         values = dict(self._values.get(self._kind, {}))
         path = values.pop("path", "")
-        model.camera_id = f"{REPLAY}:{path}" if self._kind == REPLAY else self._kind
+        which = path if self._kind == REPLAY else self._which
+        model.camera_id = f"{self._kind}:{which}" if which or self._kind == REPLAY else self._kind
         model.options = values
 
 
