@@ -55,6 +55,7 @@ class Overlays:
             (events.annotations, self._show_states),
             (events.locked, self._show_states),
             (events.adding, self._show_adding),
+            (events.recording, self._end_adding),
             (events.candidates, self._show_candidates),
             (events.criteria, self._show_candidates),
         )
@@ -171,6 +172,14 @@ class Overlays:
         if on and self._boxes.layer is None:
             self.begin()
         self._boxes.start_adding(on)
+        if on and self.boxes.mode != "add":
+            self._model.adding = False
+            self._say("Beads are added in the 2-D view: switch from 3-D first")
+
+    def _end_adding(self, recording: Any) -> None:
+        """Beads do not change within a recording, which a click should not have to learn."""
+        if recording is not None:
+            self._model.adding = False
 
     def _show_candidates(self, _: Any = None) -> None:
         found = self._model.candidates

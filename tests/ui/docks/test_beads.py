@@ -314,6 +314,19 @@ def test_three_dimensional_view_ends_adding(beads: Any, live: SessionHost, qtbot
     qtbot.waitUntil(lambda: not beads.add.isChecked())
     live.viewer.dims.ndisplay = 2
     assert live.overlays.boxes.mode == "pan_zoom"
+    live.viewer.dims.ndisplay = 3
+    qtbot.mouseClick(beads.add, LEFT)
+    assert not beads.add.isChecked()
+    assert _last_text(live) == "Beads are added in the 2-D view: switch from 3-D first"
+    live.viewer.dims.ndisplay = 2
+
+
+def test_a_recording_ends_adding(beads: Any, live: SessionHost, qtbot: Any) -> None:
+    qtbot.mouseClick(beads.add, LEFT)
+    live.session.model.recording = Path("/tmp/r")
+    assert not beads.add.isChecked()
+    assert live.overlays.boxes.mode == "pan_zoom"
+    live.session.model.recording = None
 
 
 def test_a_closed_dock_ends_adding(beads: Any, live: SessionHost, qtbot: Any) -> None:
