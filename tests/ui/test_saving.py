@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari._qt import qt_viewer
 
 from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.types import (
@@ -127,7 +128,7 @@ def test_saving_what_was_saved_gives_the_same_file(
 def test_a_name_that_napari_would_not_know_again_is_completed(
     viewer: Any, opened: list[Any], tmp_path: Path
 ) -> None:
-    for name, wanted in (("pull", "pull.tracks.csv"), ("pull.csv", "pull.tracks.csv")):
+    for name, wanted in (("pull", "pull.tracks.csv"), ("b.csv", "b.tracks.csv")):
         (path,) = save(viewer, tmp_path / name, opened[1], plugin=PLUGIN)
         assert Path(path).name == wanted
 
@@ -233,3 +234,38 @@ def test_points_of_others_still_go_to_naparis_own_writer(viewer: Any, tmp_path: 
     points = viewer.add_points([[3.0, 4.0]])
     (path,) = save(viewer, tmp_path / "p.csv", points)
     assert Path(path).read_text().startswith("index,axis-0,axis-1")
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, path: Path, writer: str) -> None:
+    """Let the user choose a name and a kind of file in napari's dialog."""
+
+    def answer(self: Any, *_: Any, filter: str, **__: Any) -> tuple[str, str]:
+        (kind,) = [one for one in filter.split(";;") if writer in one]
+        return str(path), kind
+
+    monkeypatch.setattr(qt_viewer.QFileDialog, "getSaveFileName", answer)
+
+
+def test_the_dialog_of_napari_offers_and_writes_our_kinds(
+    viewer: Any, opened: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ("OME-TIFF with the size", "Annotated tracks", "Beads")
+    for layer, kind in zip(opened, kinds):
+        viewer.layers.selection = {layer}
+        choose(monkeypatch, tmp_path / "from dialog", kind)
+        viewer.window._qt_viewer._save_layers_dialog(selected=True)
+    viewer.layers.selection = set(opened)
+    choose(monkeypatch, tmp_path / "all.beadscope", "Folder with ROI movies")
+    viewer.window._qt_viewer._save_layers_dialog(selected=True)
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name != "r") == [
+        "all.beadscope",
+        "from dialog.beads.csv",
+        "from dialog.ome.tif",
+        "from dialog.tracks.csv",
+    ]
+    choose(monkeypatch, tmp_path / "from dialog", "Annotated tracks")
+    viewer.layers.selection = {opened[1]}
+    with pytest.raises(StorageError, match=r"from dialog\.tracks\.csv is there already"):
+        viewer.window._qt_viewer._save_layers_dialog(selected=True)
+    choose(monkeypatch, tmp_path / "from dialog.tracks.csv", "Annotated tracks")
+    viewer.window._qt_viewer._save_layers_dialog(selected=True)  # the dialog has asked

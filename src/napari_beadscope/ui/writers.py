@@ -49,7 +49,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        A name that ends in .ome.tif, .tif or .tiff.
+        A name, best with .ome.tif, .tif or .tiff.
     data : array-like
         ``(y, x)``, ``(t, y, x)`` or ``(t, z, y, x)``; read frame by frame.
     attributes : dict
@@ -60,7 +60,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     BeadscopeError
         It cannot be saved; says why.
     """
-    target = _free(path)
+    target = _target(path, (".ome.tif", ".tif", ".tiff"))
     if attributes.get("multiscale"):
         data = data[0]
     opened = _opened(attributes)
@@ -83,7 +83,7 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        A name that ends in .beads.csv or .csv.
+        A name, best with .beads.csv.
     data : ndarray
         ``(n, 2)`` or more axes before y and x.
     attributes : dict
@@ -94,7 +94,7 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     BeadscopeError
         They cannot be saved; says why.
     """
-    target = _named(_free(path), "beads")
+    target = _target(path, (".beads.csv", ".csv"), "beads")
     beads, sizes, centres = _beads(data, attributes)
     points = [BeadPoint(bead, float(y), float(x)) for bead, (y, x) in zip(beads, centres)]
     side = _side_um(attributes)
@@ -111,7 +111,7 @@ def write_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        A name that ends in .tracks.csv or .csv.
+        A name, best with .tracks.csv.
     data : ndarray
         ``(n, 4)`` ID, t, y, x.
     attributes : dict
@@ -122,7 +122,7 @@ def write_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     BeadscopeError
         They cannot be saved; says why.
     """
-    target = _named(_free(path), "tracks")
+    target = _target(path, (".tracks.csv", ".csv"), "tracks")
     write_track_table(target, _rows(np.asarray(data), attributes), _said_of_tracks(attributes))
     return [str(target)]
 
@@ -133,7 +133,7 @@ def write_folder(path: str, layers: Sequence[LayerTuple]) -> list[str]:
     Parameters
     ----------
     path : str
-        A name that ends in .beadscope; must not exist.
+        A name, best with .beadscope; must not exist.
     layers : sequence of (data, attributes, type)
         Images, tracks and points.
 
@@ -142,7 +142,7 @@ def write_folder(path: str, layers: Sequence[LayerTuple]) -> list[str]:
     BeadscopeError
         They cannot be saved; says why. Then there is no folder.
     """
-    target = _free(path)
+    target = _target(path, (".beadscope",))
     if target.exists():
         raise StorageError(f"{target} is there already", "choose another name")
     part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
@@ -195,26 +195,36 @@ def _write_rois(
             write_image(target, movie, {**other, "name": f"bead {bead}"})
 
 
-def _free(path: str) -> Path:
-    """Return where to write; refuse what is, or would look like, a recording's own file."""
-    target = Path(path).expanduser().absolute()
-    folder = target.parent
-    own = any(fnmatch(target.name.lower(), pattern) for pattern in _OWN)
+def _target(path: str, endings: Sequence[str], word: str = "") -> Path:
+    """Return where to write.
+
+    napari's dialog hands over a name as it was typed: one without an ending gets the first of
+    `endings`, and one without `word` gets that, by which the file is known again.
+
+    Raises
+    ------
+    StorageError
+        It is, or would look like, a recording's own file; there is no such folder; or what is
+        there by the completed name would be lost.
+    """
+    given = Path(path).expanduser().absolute()
+    folder, name = given.parent, given.name
+    if not name.lower().endswith(tuple(endings)):
+        name += endings[0]
+    elif word not in name.lower():
+        name = name[: -len(given.suffix)] + f".{word}{given.suffix}"
+    target = folder / name
+    own = any(fnmatch(name.lower(), pattern) for pattern in _OWN)
     if own and (folder / MANIFEST).exists():
         raise StorageError(
-            f"{target.name} in {folder} belongs to the recording, which stays as it was measured",
+            f"{name} in {folder} belongs to the recording, which stays as it was measured",
             "choose another name or folder",
         )
     if not folder.is_dir():
         raise StorageError(f"there is no folder {folder}", "make it, or choose another one")
+    if target.exists() and target != given:  # nobody has agreed to lose that
+        raise StorageError(f"{target} is there already", "choose another name")
     return target
-
-
-def _named(path: Path, word: str) -> Path:
-    """Return a name by which the file will be known as ours when it is opened."""
-    if word in path.name.lower():
-        return path
-    return path.with_name(f"{path.name.removesuffix(path.suffix)}.{word}{path.suffix}")
 
 
 def _opened(attributes: dict[str, Any]) -> Opened | None:
