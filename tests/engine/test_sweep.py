@@ -44,6 +44,8 @@ def sweeping() -> Iterator[Scope]:
     with scope:
         scope.start_live()
         scope.set_beads(beads_of(OPTIONS))
+        scope.set_xy_lock()  # starts the process of the locks
+        scope.set_xy_lock(False)
         yield scope
 
 
@@ -173,6 +175,18 @@ def test_a_recording_is_not_disturbed(sweeping: Scope, tmp_path: Path) -> None:
         sweeping.sweep_zlut(folder=tmp_path / "z", on_plane=begin)
     assert focus(sweeping) == START_UM
     assert sweeping.stop_recording() == recordings[0]
+
+
+def test_the_z_lock_is_not_fought_with(sweeping: Scope, tmp_path: Path) -> None:
+    """The Z-LUT is that of the first test."""
+    sweeping.start_live()
+    sweeping.set_z_lock(bead=4)
+    try:
+        with pytest.raises(StateError, match="Z-lock moves the focus motor: switch the Z-lock off"):
+            sweeping.sweep_zlut(folder=tmp_path)
+    finally:
+        sweeping.set_z_lock(False)
+    sweeping.move("focus", START_UM)
 
 
 def test_who_moves_the_focus_meanwhile_ends_the_sweep(sweeping: Scope, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_beadscope.core.locks import Locks, ZLock
 from napari_beadscope.core.messages import StatusChanged, WorkerStatus
 from napari_beadscope.ui.host import SessionHost, host_of
 
@@ -166,6 +167,22 @@ def test_a_motor_that_is_down_says_so_and_takes_no_commands(
     assert "does not answer" in dock.cards["focus"].go.toolTip()
     assert dock.cards["magnet"].go.isEnabled()
     assert StatusChanged(with_dead()).status.workers[-1] == down
+
+
+def test_a_motor_that_the_z_lock_holds_can_only_be_stopped(
+    dock: Any, scope: Any, live: SessionHost, qtbot: Any
+) -> None:
+    card = dock.cards["focus"]
+    live.session.model.locks = Locks(z=ZLock())
+    qtbot.waitUntil(lambda: card.state.text() == "held by the Z-lock", **PATIENCE)
+    assert not card.go.isEnabled()
+    assert "switch it off" in card.go.toolTip()
+    card.setFocus()
+    qtbot.keyClick(card, Qt.Key.Key_Up)
+    assert "move" not in scope.calls
+    assert "ends the Z-lock" in card.stop.toolTip()
+    qtbot.mouseClick(card.stop, LEFT)
+    qtbot.waitUntil(lambda: "stop_motor" in scope.calls, **PATIENCE)
 
 
 def test_add_a_motor_with_options(dock: Any, scope: Any, live: SessionHost, qtbot: Any) -> None:

@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.locks import Locks, ZLock
 from napari_beadscope.core.types import MotorInfo
 from napari_beadscope.testing.backends import rings
 from napari_beadscope.tracking import build_zlut
@@ -186,6 +187,9 @@ def test_why_a_sweep_cannot_begin(
     assert "disturb the recording" in dock.start.toolTip()
     assert "stop the recording first" in dock.load.toolTip()
     model.recording = None
+    model.locks = Locks(z=ZLock())
+    assert "Z-lock moves the focus" in dock.start.toolTip()
+    model.locks = Locks()
     live.session.set_beads(())
     qtbot.waitUntil(lambda: "no beads to sweep" in dock.start.toolTip(), **PATIENCE)
     live.session.set_beads(beads)

@@ -169,10 +169,12 @@ class MotorCardWidget(QFrame):
         toned(self.state, card.state or f"{card.range_text}", card.tone)
         self.travel.show_card(card, past)
         down = (not card.ready, f"The {card.name} motor does not answer now")
-        allow(self.go, "Go to the position on the left (Enter)", down)
-        allow(self.less, f"Jog down by one step (↓; Page Down: {PAGE_STEPS} steps)", down)
-        allow(self.more, f"Jog up by one step (↑; Page Up: {PAGE_STEPS} steps)", down)
-        allow(self.stop, "Halt this motor where it is (Escape: all motors)", down)
+        held = (card.held, "The Z-lock moves this motor: switch it off, or press Stop")
+        allow(self.go, "Go to the position on the left (Enter)", down, held)
+        allow(self.less, f"Jog down by one step (↓; Page Down: {PAGE_STEPS} steps)", down, held)
+        allow(self.more, f"Jog up by one step (↑; Page Up: {PAGE_STEPS} steps)", down, held)
+        ends = "; that ends the Z-lock" if card.held else ""
+        allow(self.stop, f"Halt this motor where it is (Escape: all motors){ends}", down)
         bold = card.moving
         if self.stop.font().bold() != bold:
             font = QFont(self.stop.font())
@@ -182,7 +184,7 @@ class MotorCardWidget(QFrame):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Jog by arrow and page keys."""
         steps = None if event is None else _JOGS.get(event.key())
-        if steps is not None and self._card.ready:
+        if steps is not None and self._card.ready and not self._card.held:
             self._presenter.jog(self.name, steps, self.step)
         else:
             super().keyPressEvent(event)

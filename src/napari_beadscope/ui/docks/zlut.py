@@ -281,7 +281,7 @@ class ZLutDock(Dock):
             self._show_present()
 
 
-_SWEEP_DEPENDS_ON = ("job", "beads", "selected", "phase", "recording", "root", "live")
+_SWEEP_DEPENDS_ON = ("job", "beads", "selected", "phase", "recording", "root", "live", "locks")
 
 
 def _short(path: Path) -> str:

@@ -36,7 +36,7 @@ class MotorCard:
     """What one motor's card shows; positions in `unit`.
 
     ``state`` is what it does in a few words and ``tone`` how bad that is; ``ready`` whether it
-    takes commands.
+    takes commands, ``held`` whether the Z-lock moves it.
     """
 
     name: str
@@ -47,6 +47,7 @@ class MotorCard:
     target: float
     moving: bool
     ready: bool
+    held: bool
     state: str
     tone: str
 
@@ -74,10 +75,6 @@ class HardwarePresenter:
         self._session = session
         self._wanted: dict[str, float] = {}  # targets that are on their way to a motor
         self._lane = JobLane(session.launch, lambda _: None)
-
-    def close(self) -> None:
-        """Forget commands that wait."""
-        self._lane.close()
 
     # what there is
 
@@ -227,6 +224,8 @@ class HardwarePresenter:
             failed = worker.state == "FAILED"
             state = "failed; add it again" if failed else "its process is being restarted"
             tone = "bad" if failed else "warn"
+        elif self._is_held(info.name):
+            state, tone = "held by the Z-lock", "warn"
         elif reading.moving:
             state = f"→ {number(reading.target)} {unit}"
         return MotorCard(
@@ -238,9 +237,14 @@ class HardwarePresenter:
             reading.target,
             bool(reading.moving and ready),
             ready,
+            self._is_held(info.name),
             state,
             tone,
         )
+
+    def _is_held(self, name: str) -> bool:
+        lock = self._session.model.locks.z
+        return lock is not None and lock.motor == name
 
     def _worker(self, name: str) -> Any:
         status = self._session.model.status

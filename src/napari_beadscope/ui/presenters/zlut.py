@@ -150,8 +150,13 @@ class ZLutPresenter:
             return "There is no microscope to sweep: press Live first"
         if model.job is not None:
             return f"{model.job.label}: wait until that is done"
+        if not model.live:
+            return "The camera is paused: press Live first"
         if model.recording is not None:
             return "A sweep would disturb the recording: stop it first"
+        lock = model.locks.z
+        if lock is not None and lock.motor == self.choices.motor:
+            return "The Z-lock moves the focus: switch it off in the Locks dock first"
         if not model.beads:
             return "There are no beads to sweep: find or add some"
         if not self.beads():
