@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEY = "napari-beadscope"
 UNIT = "um"
+_FILL = 0.95  # of the canvas, as napari's own button does
 
 
 def mark(role: str) -> dict[str, Any]:
@@ -115,6 +118,19 @@ def rescale(viewer: ViewerModel, calibration: Calibration) -> None:
         camera.zoom = camera.zoom / factor
     if fresh:
         show_scale_bar(viewer)
+
+
+def fit_view(viewer: ViewerModel, image: Any) -> None:
+    """Fit the view to an Image layer alone, whatever other layers still show of old frames."""
+    viewer.reset_view()
+    canvas: Any = getattr(viewer, "canvas", None)
+    if viewer.dims.ndisplay != 2 or canvas is None:  # an older napari can fit all layers only
+        return
+    size = np.array(image.data.shape[-2:]) * image.scale[-2:]
+    middle = image.data_to_world((np.array(image.data.shape) - 1) / 2)
+    camera = _scene(viewer).camera
+    camera.center = (0.0, *(float(place) for place in middle[-2:]))
+    camera.zoom = _FILL * float(np.min(canvas.viewbox_size(viewer.layers) / size))
 
 
 def show_scale_bar(viewer: ViewerModel) -> None:

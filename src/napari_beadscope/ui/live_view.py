@@ -16,6 +16,7 @@ from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.types import Calibration
 from napari_beadscope.ui.layers import (
     find_layer,
+    fit_view,
     is_marked,
     mark,
     scale_um,
@@ -102,7 +103,7 @@ class LiveView:
             if layer.dtype != dtype:  # limits beyond the range of its pixels break a layer
                 layer.contrast_limits = _full_range(min(layer.dtype, dtype, key=_full_range))
             layer.data = self._buffer
-        self._viewer.reset_view()
+        fit_view(self._viewer, self._layer)
 
     def update(self, scope: ScopePort) -> bool:
         """Show the newest frame; return whether there was a new one to show."""

@@ -86,6 +86,8 @@ def test_a_box_dragged_over_the_image_becomes_the_cameras_roi(
     assert not camera.draw.isChecked()
     assert live.viewer.layers.selection.active is active
     assert image.contrast_limits == [60, 140]
+    middle = np.array(image.data_to_world((np.array(image.data.shape) - 1) / 2))
+    assert live.viewer.scene.camera.center[-2:] == pytest.approx(middle, abs=0.2)
     assert [bead.bead for bead in live.session.model.beads] == [4]
     (bead,) = live.session.model.beads
     assert (bead.roi.y0, bead.roi.x0) == (100 - found.y0, 120 - found.x0)
