@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,6 +78,29 @@ def recording(live: SessionHost, open_dock: Any, qtbot: Any, tmp_path: Path) -> 
 def keep_window(host: SessionHost) -> None:
     """Let napari's test fixture close the viewer once more: it cannot if the window is deleted."""
     window_of(host).setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    get_settings().application.confirm_close_window = False
+
+
+class ClientMessage(ctypes.Structure):
+    """Xlib's XClientMessageEvent, as large as its XEvent."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("rest", ctypes.c_long * 24),
+    )
+
+
+def question_of(host: SessionHost, qtbot: Any) -> Any:
+    """Return what is asked, once it is."""
+    qtbot.waitUntil(lambda: host.closing.question is not None)
+    return host.closing.question
 
 
 def window_of(host: SessionHost) -> Any:
@@ -84,8 +108,19 @@ def window_of(host: SessionHost) -> Any:
 
 
 def by_its_x(host: SessionHost) -> None:
-    """What the window manager does when its × is clicked: the Close event is spontaneous."""
-    window_of(host).windowHandle().close()
+    """What the window manager does when its × is clicked: it sends the window a message."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    display = ctypes.c_void_p(x11.XOpenDisplay(None))
+    window = int(window_of(host).winId())
+    protocols, delete = (
+        x11.XInternAtom(display, name, False) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
+    )
+    message = ClientMessage(
+        33, 0, True, display, window, protocols, 32, (ctypes.c_long * 5)(delete, 0, 0, 0, 0)
+    )
+    x11.XSendEvent(display, ctypes.c_ulong(window), False, 0, ctypes.byref(message))
+    x11.XCloseDisplay(display)
 
 
 def by_the_menu(host: SessionHost) -> None:
@@ -99,21 +134,14 @@ def close(request: pytest.FixtureRequest) -> Callable[[SessionHost], None]:
     return request.param
 
 
-@pytest.fixture(autouse=True)
-def _napari_does_not_ask() -> Any:
-    get_settings().application.confirm_close_window = False
-    yield
-    get_settings().application.confirm_close_window = True
-
-
 def test_staying_changes_nothing(
     recording: SessionHost, close: Callable[[SessionHost], None], scopes: Any, qtbot: Any
 ) -> None:
     close(recording)
-    question = recording.closing.question
-    assert question is not None
+    question = question_of(recording, qtbot)
     assert recording.session.model.recording.name in question.text()
     close(recording)  # a second time: still one question
+    qtbot.wait(100)
     assert recording.closing.question is question
     qtbot.mouseClick(question.stay, LEFT)
     qtbot.waitUntil(lambda: recording.closing.question is None)
@@ -123,7 +151,7 @@ def test_staying_changes_nothing(
     shown = recording.session.model.screen.shown
     qtbot.waitUntil(lambda: recording.session.model.screen.shown > shown)
     close(recording)
-    qtbot.mouseClick(recording.closing.question.stay, LEFT)
+    qtbot.mouseClick(question_of(recording, qtbot).stay, LEFT)
     qtbot.waitUntil(lambda: recording.closing.question is None)
 
 
@@ -132,7 +160,7 @@ def test_leaving_it_running(
 ) -> None:
     window = window_of(recording)
     close(recording)
-    qtbot.mouseClick(recording.closing.question.leave, LEFT)
+    qtbot.mouseClick(question_of(recording, qtbot).leave, LEFT)
     qtbot.waitUntil(lambda: recording.closed)
     assert not window.isVisible()
     assert scopes.last.recording
@@ -144,7 +172,7 @@ def test_stopping_and_saving_first(
 ) -> None:
     window = window_of(recording)
     close(recording)
-    qtbot.mouseClick(recording.closing.question.stop, LEFT)
+    qtbot.mouseClick(question_of(recording, qtbot).stop, LEFT)
     qtbot.waitUntil(lambda: recording.closed)
     assert not window.isVisible()
     assert scopes.last.recording == ""
@@ -157,16 +185,16 @@ def test_a_recording_that_cannot_be_saved_keeps_the_window_open(
 ) -> None:
     scopes.last.fail_with["stop_recording"] = StorageError("the disk is full", "free some")
     by_its_x(recording)
-    qtbot.mouseClick(recording.closing.question.stop, LEFT)
-    messages = recording.session.model.messages
-    qtbot.waitUntil(lambda: "disk is full" in recording.session.model.messages[-1].text)
-    assert not recording.closed, messages
+    qtbot.mouseClick(question_of(recording, qtbot).stop, LEFT)
+    model = recording.session.model
+    qtbot.waitUntil(lambda: any("disk is full" in one.text for one in model.messages))
+    assert not recording.closed
     assert window_of(recording).isVisible()
 
 
 def test_escape_stays(recording: SessionHost, qtbot: Any) -> None:
     by_its_x(recording)
-    question = recording.closing.question
+    question = question_of(recording, qtbot)
     qtbot.keyClick(question, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: recording.closing.question is None)
     assert not recording.closed
@@ -191,23 +219,27 @@ def test_without_a_recording_nothing_is_asked(
 def test_napari_asks_as_ever_and_its_answer_counts(
     live: SessionHost, open_dock: Any, scopes: Any, qtbot: Any
 ) -> None:
-    get_settings().application.confirm_close_window = True
     qtbot.waitUntil(open_dock(live, "Camera").isVisible)
     keep_window(live)
+    get_settings().application.confirm_close_window = True
     asked: list[bool] = []
+    answers = [False, True]
 
-    def answer(accept: bool) -> None:
-        dialogs = [w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmCloseDialog)]
-        asked.append(accept)
-        (dialogs[0].accept if accept else dialogs[0].reject)()
+    def answer() -> None:
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, ConfirmCloseDialog) and widget.isVisible():
+                asked.append(answers[len(asked)])
+                (widget.accept if asked[-1] else widget.reject)()
 
-    QTimer.singleShot(300, lambda: answer(False))
+    timer = QTimer()
+    timer.timeout.connect(answer)
+    timer.start(100)
     by_its_x(live)
-    assert asked == [False]
+    qtbot.waitUntil(lambda: asked == [False])
+    qtbot.wait(50)
     assert window_of(live).isVisible()
     assert not live.closed
-    QTimer.singleShot(300, lambda: answer(True))
     by_its_x(live)
-    assert asked == [False, True]
     qtbot.waitUntil(lambda: live.closed)
+    assert asked == [False, True]
     assert scopes.last.calls[-1] == "detach"
