@@ -157,6 +157,10 @@ class Experiment(Link):
         return list(self._ask(GetCamera()))
 
     def set_camera(self, **values: float | str) -> None:
-        """Set properties of the camera, such as ``exposure_ms=5``."""
+        """Set properties of the camera, such as ``exposure_ms=5``; refused while recording.
+
+        ``roi="y0,x0,height,width"`` in px of the sensor (``"full"`` for all of it) and
+        ``binning`` change the frames: on return `format` and `beads` are those of the new ones.
+        """
         for name, value in values.items():
             self._ask(SetCamera(name, value))
