@@ -27,6 +27,7 @@ from napari_beadscope.storage.annotations import read_annotations, write_annotat
 from napari_beadscope.ui.docks.annotation_table import GOOD, LABEL, NOTE, REFERENCE
 from napari_beadscope.ui.docks.annotations import AnnotationsDock
 from napari_beadscope.ui.opened import annotations_in
+from napari_beadscope.ui.take_over import take_over_live
 
 PLUGIN = "napari-beadscope"
 BEADS = (Bead(4, Roi(10, 20, 16)), Bead(7, Roi(40, 30, 16)), Bead(9, Roi(60, 40, 16)))
@@ -234,6 +235,21 @@ def test_opened_beads_are_taken_over_into_the_live_session(
     assert scope.annotations == {**SAID, 9: Annotation("new")}
     assert scope.calibration == Calibration(72.0)
     assert "3 beads taken over from r beads" in dock.model.messages[-1].text
+
+
+def test_the_menu_takes_over_too_and_says_what_it_needs(host: Any, recording: Path) -> None:
+    host.session.start_live()
+    take_over_live(host.viewer)
+    assert "select one of its layers" in host.session.model.messages[-1].text
+    video, _ = host.viewer.open(str(recording), plugin=PLUGIN)
+    host.viewer.layers.selection.active = video
+    host.session.model.recording = recording
+    take_over_live(host.viewer)
+    assert "while recording" in host.session.model.messages[-1].text
+    host.session.model.recording = None
+    take_over_live(host.viewer)
+    assert host.session.scope.beads == BEADS
+    assert host.session.scope.annotations == SAID
 
 
 def test_no_beads_are_taken_over_while_recording(
