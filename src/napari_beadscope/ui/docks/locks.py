@@ -40,7 +40,7 @@ _HERE, _AT = "the height found", "a height of"
 class LocksDock(Dock):
     """Hold beads in their ROIs and the focus at a height."""
 
-    min_height_px = 300
+    min_height_px = 200
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)

@@ -13,14 +13,13 @@ from qtpy.QtGui import QKeySequence, QResizeEvent, QTextCursor
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QPlainTextEdit,
     QPushButton,
     QShortcut,
-    QSizePolicy,
     QSplitter,
 )
+from superqt import QElidingLabel
 
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.code_editor import CodeEditor, code_font
@@ -83,18 +82,15 @@ class ScriptDock(Dock):
         self.new = _button("New", self._new, "Begin another script")
         self.open = _button("Open…", self._open, "Open a Python file")
         self.save = _button("Save", self._save, "Save (Ctrl+S); with Shift under another name")
-        self.title = QLabel()
+        self.title = QElidingLabel()
         row = QHBoxLayout()
         row.setSpacing(4)
         for button in (self.run, self.stop, self.new, self.open, self.save):
             row.addWidget(button)
         row.addWidget(self.title, 1)
         self.body.addLayout(row)
-        self.state = QLabel()
-        self.state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.state = QElidingLabel()  # what does not fit is in the tooltip
         self.body.addWidget(self.state)
-        for label in (self.title, self.state):  # what does not fit is in the tooltip
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""
