@@ -34,6 +34,7 @@ from napari_beadscope.core.commands import (
     StartLive,
     StartRecording,
     StopLive,
+    StopMotor,
     StopRecording,
 )
 from napari_beadscope.core.errors import BeadscopeError, StorageError
@@ -230,6 +231,7 @@ def _random_command(source: random.Random, folder: Path) -> Any:
         lambda: SetBackend(source.choice(["auto", "cpu", "nonsense"])),
         lambda: SetCamera(source.choice(["gain", "colour"]), source.choice([1.0, 2.0, -4.0])),
         lambda: MoveMotor("focus", 1.0),
+        lambda: StopMotor("focus"),
         lambda: StartRecording(
             str(folder / str(source.randrange(10**9))), mode, frames=source.choice([0, 1, 20])
         ),
