@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _TICK_MS = 50
 #: Of the GUI thread's time, at most one part in this many goes into drawing.
 _GUI_SHARE = 8
+#: … but it is never older than this.
+_LATEST_S = 3.0
 #: Of one core's time, at most one part in this many goes into computing.
 _CORE_SHARE = 4
 #: Wider than this, controls stand beside the plot.
@@ -153,8 +155,9 @@ class PlotsDock(Dock):
             self._due_s = now_s + 0.5
             return
         every_s = self.presenter.every_s(columns)
-        spent_s = max(_GUI_SHARE * self._drawing_s, _CORE_SHARE * self._worker.spent_s)
-        self._due_s = now_s + max(every_s, spent_s)
+        drawing_s = self._drawing_s + self.canvas.painting_s
+        spent_s = max(_GUI_SHARE * drawing_s, _CORE_SHARE * self._worker.spent_s)
+        self._due_s = now_s + max(every_s, min(spent_s, _LATEST_S))
         self.controls.show_rows()
         asked = (request, self.choices.source, self.presenter.data_version)
         if asked != self._asked:
@@ -183,7 +186,7 @@ class PlotsDock(Dock):
         return self.presenter.request(self.canvas.columns, seen)
 
     def _show(self, found: Outcome) -> None:
-        start_s = time.perf_counter()
+        start_s = time.thread_time()
         if found.error is not None:
             figure: Figure = empty(message_of_error(found.error).text)
             tone = "bad"
@@ -193,7 +196,7 @@ class PlotsDock(Dock):
         follow = not self._zoomed or self._asked_kind is not Kind.TIME
         self.canvas.show_figure(figure, self.presenter.names(), follow)
         self._shown_kind = self._asked_kind
-        self._drawing_s = time.perf_counter() - start_s
+        self._drawing_s = time.thread_time() - start_s
         toned(self.words, figure.words, tone)
         self.words.setToolTip(figure.words)
 

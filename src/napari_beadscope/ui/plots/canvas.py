@@ -6,13 +6,14 @@ know where figures come from.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt, Signal
-from qtpy.QtGui import QFont, QKeyEvent
+from qtpy.QtGui import QFont, QKeyEvent, QPaintEvent
 
 from napari_beadscope.ui.plots.figure import Curve, Figure, Mark, Panel, Picture
 from napari_beadscope.ui.plots.palette import bead_colour
@@ -56,6 +57,8 @@ class PlotCanvas(pg.GraphicsLayoutWidget):
         self._legend: pg.LabelItem | None = None
         self._figure: Figure | None = None
         self._names: Mapping[int, str] = {}
+        #: Processor time of the last painting.
+        self.painting_s = 0.0
 
     @property
     def columns(self) -> int:
@@ -125,6 +128,12 @@ class PlotCanvas(pg.GraphicsLayoutWidget):
         """Show everything that is drawn."""
         for items in self._panels:
             items.plot.enableAutoRange()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Paint, and note how long that takes."""
+        start_s = time.thread_time()
+        super().paintEvent(event)
+        self.painting_s = time.thread_time() - start_s
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Move and zoom by keys: arrows, plus and minus, Home; the space bar pauses."""

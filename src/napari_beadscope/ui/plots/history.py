@@ -20,7 +20,6 @@ BEADS = 50
 #: Clocks that differ by more than this are not the same clock.
 _SAME_CLOCK_NS = 5_000_000_000
 _AXES = ("x_px", "y_px", "z_nm", "quality")
-_XYZ = (int(Reason.OK),)
 _XY_ONLY = (int(Reason.Z_OUT_OF_RANGE), int(Reason.POOR_MATCH))
 
 
@@ -89,7 +88,6 @@ class History:
         self._newest = -1  # seq
         self._first_ns = time.monotonic_ns()
         self._skew_ns = 0
-        self.version = 0
 
     @property
     def nbytes(self) -> int:
@@ -159,12 +157,9 @@ class History:
             self._frame[slots] = rows["frame"]
             self._time_ns[slots] = rows["time_ns"]
             self._seq[slots] = rows["seq"]
-            for bead in np.unique(rows["bead"]).tolist():
-                mine = rows["bead"] == bead
-                column = self._column_of(bead, rows[mine])
-                if column is not None:
-                    self._write(column, slots[mine], rows[mine])
-            self.version += 1
+            beads, first, which = np.unique(rows["bead"], return_index=True, return_inverse=True)
+            columns = [self._column_of(int(b), rows[i]) for b, i in zip(beads, first)]
+            self._write(np.array(columns)[which], slots, rows)
 
     def copy(self, beads: tuple[int, ...], start_s: float, stop_s: float) -> Stretch:
         """Return what is kept of `beads` between two times; beads that are not kept are left out.
@@ -182,13 +177,17 @@ class History:
         there = self._seq[slots] == seqs
         time_s = (self._time_ns[slots] - first_ns) * 1e-9
         there &= (time_s >= start_s) & (time_s <= stop_s)
-        seqs, slots, time_s = seqs[there], slots[there], time_s[there]
-        picked = [self._data[column][:, slots] for column in columns]
-        frame = self._frame[slots].copy()
+        found = np.flatnonzero(there)
+        part = slice(found[0], found[-1] + 1) if len(found) else slice(0, 0)
+        seqs, slots, time_s, there = seqs[part], slots[part], time_s[part], there[part]
+        pieces = _pieces(slots)
+        data = np.empty((len(known), len(_AXES), len(slots)), np.float32)
+        for row, column in enumerate(columns):
+            np.concatenate([self._data[column, :, one] for one in pieces], axis=1, out=data[row])
+        frame = self._frame[slots]
         with self._lock:
             safe = self._newest - self._frames
-            whole = (seqs > safe) & (self._seq[slots] == seqs)
-        data = np.array(picked, np.float32).reshape(len(known), len(_AXES), len(seqs))
+            whole = there & (seqs > safe) & (self._seq[slots] == seqs)
         if not whole.all():
             data, frame, time_s = data[:, :, whole], frame[whole], time_s[whole]
         xyz = data[:, :3].astype(np.float64) + origin[:, :, np.newaxis]
@@ -205,7 +204,6 @@ class History:
         self._column.clear()
         self._left_out.clear()
         self._newest = -1
-        self.version += 1
 
     def _restarted(self, last: int, newest_ns: int) -> bool:
         """Whether numbers begin anew, as they do with a new format of the frames."""
@@ -220,11 +218,12 @@ class History:
             return
         slots = np.arange(self._newest + 1, last + 1)[-self._frames :] % self._frames
         self._seq[slots] = -1
-        for column in self._column.values():
-            self._data[column][:, slots] = np.nan
+        for part in _pieces(slots):
+            self._data[list(self._column.values()), :, part] = np.nan
         self._newest = last
 
-    def _column_of(self, bead: int, rows: np.ndarray) -> int | None:
+    def _column_of(self, bead: int, row: np.void) -> int:
+        """Return the bead's column, -1 if there is no room."""
         column = self._column.get(bead)
         if column is not None:
             return column
@@ -237,19 +236,39 @@ class History:
                 free = self._column.pop(max(spare))
         if free is None:
             self._left_out.add(bead)
-            return None
+            return -1
         self._left_out.discard(bead)
         self._column[bead] = free
         self._data[free] = np.nan
         for axis, name in enumerate(("x_px", "y_px")):
-            seen = rows[name][np.isfinite(rows[name])]
-            self._origin[free, axis] = np.round(seen[0]) if len(seen) else 0.0
+            self._origin[free, axis] = np.round(row[name]) if np.isfinite(row[name]) else 0.0
         return free
 
-    def _write(self, column: int, slots: np.ndarray, rows: np.ndarray) -> None:
-        trusted = np.isin(rows["reason"], _XYZ)
-        flat = trusted | np.isin(rows["reason"], _XY_ONLY)
+    def _write(self, columns: np.ndarray, slots: np.ndarray, rows: np.ndarray) -> None:
+        if (columns < 0).any():
+            kept = columns >= 0
+            columns, slots, rows = columns[kept], slots[kept], rows[kept]
+        reason = rows["reason"]
+        trusted = reason == Reason.OK
+        flat = trusted | np.isin(reason, _XY_ONLY)
         for axis, good in enumerate((flat, flat, trusted)):
-            values = rows[_AXES[axis]] - self._origin[column, axis]
-            self._data[column, axis, slots] = np.where(good, values, np.nan)
-        self._data[column, 3, slots] = rows["quality"]
+            values = rows[_AXES[axis]] - self._origin[columns, axis]
+            self._data[columns, axis, slots] = np.where(good, values, np.nan)
+        self._data[columns, 3, slots] = rows["quality"]
+
+
+def _pieces(slots: np.ndarray) -> list[slice]:
+    """Return successive places in a ring as one slice or two.
+
+    Examples
+    --------
+    >>> _pieces(np.array([3, 4, 5])), _pieces(np.array([8, 9, 0, 1]))
+    ([slice(3, 6, None)], [slice(8, 10, None), slice(0, 2, None)])
+    """
+    if not len(slots):
+        return [slice(0, 0)]
+    turn = np.flatnonzero(np.diff(slots) < 0)
+    if not len(turn):
+        return [slice(int(slots[0]), int(slots[-1]) + 1)]
+    at = int(turn[0])
+    return [slice(int(slots[0]), int(slots[at]) + 1), slice(0, int(slots[-1]) + 1)]
