@@ -178,6 +178,15 @@ def test_sixteen_bits_fit_their_contrast_anew_and_another_size_keeps_it(
     assert find_layer(host.viewer, "live") is layer
 
 
+def test_trails_go_with_the_last_bead(live: SessionHost, qtbot: Any) -> None:
+    live.session.set_beads((Bead(1, Roi(100, 100, 48)),))
+    qtbot.waitUntil(lambda: live.overlays.trails is not None, timeout=20_000)
+    live.session.set_beads(())
+    trails = live.overlays.trails
+    qtbot.waitUntil(lambda: not trails.data[:, 1:].any(), timeout=20_000)
+    qtbot.waitUntil(lambda: not len(live.overlays.positions.data), timeout=20_000)
+
+
 @pytest.mark.timeout(400)
 def test_ten_thousand_updates_leave_no_memory_behind(
     live: SessionHost, scopes: Any, qtbot: Any, monkeypatch: Any

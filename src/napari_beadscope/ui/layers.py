@@ -120,6 +120,19 @@ def rescale(viewer: ViewerModel, calibration: Calibration) -> None:
         show_scale_bar(viewer)
 
 
+def redraw(viewer: ViewerModel, layer: Any, thumbnail: bool = False) -> None:
+    """Draw a layer anew whose data have changed in place, by the cheapest public way.
+
+    Without a thumbnail nothing changes in the list of layers, so it is not told: napari would
+    paint all its rows again, which takes as long as the refresh itself.
+    """
+    if thumbnail:
+        layer.refresh(thumbnail=True, highlight=False, extent=False)
+        return
+    with viewer.layers.events.blocker_all():
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+
 def fit_view(viewer: ViewerModel, image: Any) -> None:
     """Fit the view to an Image layer alone, whatever other layers still show of old frames."""
     viewer.reset_view()

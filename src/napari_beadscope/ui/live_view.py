@@ -19,6 +19,7 @@ from napari_beadscope.ui.layers import (
     fit_view,
     is_marked,
     mark,
+    redraw,
     scale_um,
     show_scale_bar,
     units_um,
@@ -132,7 +133,7 @@ class LiveView:
         thumbnail = start_s >= self._thumbnail_due_s
         if thumbnail:
             self._thumbnail_due_s = start_s + THUMBNAIL_EVERY_S
-        layer.refresh(thumbnail=thumbnail, highlight=False, extent=False)
+        redraw(self._viewer, layer, thumbnail)
         self._count(time.perf_counter() - start_s, shown=True)
         return True
 

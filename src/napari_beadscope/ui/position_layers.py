@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_beadscope.ui.bead_states import COLOURS, LOOKS, BeadState
-from napari_beadscope.ui.layers import as_live, find_layer, mark
+from napari_beadscope.ui.layers import as_live, find_layer, mark, redraw
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_beadscope.ui.trails import Newest
+
+#: A Tracks layer can't be empty; a trail without length is not seen.
+_NO_TRAILS = np.zeros((2, 4))
 
 
 class PositionLayers:
@@ -74,7 +77,7 @@ class PositionLayers:
         if anew or self._codes is None or not np.array_equal(codes, self._codes):
             self._colour(layer, codes)
         if not anew:
-            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            redraw(self._viewer, layer)
 
     def show_trails(self, vertices: np.ndarray) -> None:
         """Draw the trails, ``(n, 4)`` rows of bead, 0, y, x."""
@@ -88,8 +91,8 @@ class PositionLayers:
                     return
                 self._trails.data = vertices
             return
-        if layer.visible and len(vertices):
-            layer.data = vertices
+        if layer.visible:
+            layer.data = vertices if len(vertices) else _NO_TRAILS
 
     def _colour(self, layer: Any, codes: np.ndarray) -> None:
         """Colour the positions; one that was not found keeps its place in the row, unseen."""
