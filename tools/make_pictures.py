@@ -1,7 +1,8 @@
 """Make the pictures in docs/images: real napari, a real engine, the simulated microscope.
 
-On a machine without a screen: ``xvfb-run -a -s "-screen 0 1400x900x24" python
-tools/make_pictures.py``. Takes half a minute; overwrites what is there.
+The workspace and each dock, on a laptop's screen and on a large one, in both themes; and a
+recording opened again. On a machine without a screen: ``xvfb-run -a -s "-screen 0 1920x1200x24"
+python tools/make_pictures.py``. Takes a few minutes; overwrites what is there.
 """
 
 from __future__ import annotations
@@ -11,20 +12,24 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import napari
 from napari.settings import get_settings
 from PIL import Image
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget
 
+from napari_beadscope.core.types import Annotation
 from napari_beadscope.ui.host import SessionHost, host_of
+from napari_beadscope.ui.places import PLUGIN
+from napari_beadscope.ui.workspace import open_workspace, plugin_docks
 
-LAPTOP_PX = (1366, 768)
-DOCKS = ("Camera", "Beads", "Acquisition", "Status")
+SIZES_PX = {"laptop": (1366, 768), "desktop": (1920, 1080)}
+THEMES = ("dark", "light")
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
-def wait(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+def wait(condition: Callable[[], object], timeout_s: float = 90.0) -> None:
     """Let napari run until `condition` holds."""
     end = time.monotonic() + timeout_s
     while not condition():
@@ -47,55 +52,113 @@ def shoot(viewer: napari.Viewer, path: Path) -> None:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Save a picture in 256 colours, which is what a repository can bear."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
 
 
-def shoot_docks(docks: dict[str, QWidget], folder: Path) -> None:
-    """Save a picture of each dock."""
-    for name, dock in docks.items():
-        path = folder / f"dock-{name.lower()}.png"
-        dock.grab().save(str(path))
-        with Image.open(path) as picture:
-            save(picture, path)
+def docks_of(viewer: napari.Viewer) -> dict[str, QDockWidget]:
+    """Return all docks of the workspace by name."""
+    docks = viewer.window.dock_widgets
+    return {name: docks[f"{name} ({PLUGIN})"].parent() for name in plugin_docks()}
 
 
-def go_live(host: SessionHost, docks: dict[str, QWidget]) -> None:
+def content(viewer: napari.Viewer, name: str) -> Any:
+    """Return what is in a dock."""
+    return viewer.window.dock_widgets[f"{name} ({PLUGIN})"]
+
+
+def go_live(host: SessionHost) -> None:
     """Start the simulated microscope, find its beads, and let them be tracked in z."""
-    model = host.session.model
-    host.viewer.open_sample("napari-beadscope", "live")
-    wait(lambda: model.screen.shown > 3)
-    wait(docks["Beads"].find_button.isEnabled)
-    docks["Beads"].find_button.click()
-    wait(lambda: model.beads)
-    wait(lambda: sum(row.good for row in docks["Beads"].presenter.rows()) > 10)
-    host.viewer.reset_view()
-
-
-def record(host: SessionHost, docks: dict[str, QWidget], root: Path, folder: Path) -> None:
-    """Record a little, take the pictures of that, and open what was saved."""
     model, viewer = host.session.model, host.viewer
-    docks["Acquisition"].presenter.set_root(str(root))
-    docks["Acquisition"].presenter.set_name("pull")
-    docks["Acquisition"].button.click()
+    viewer.open_sample(PLUGIN, "live")
+    wait(lambda: model.screen.shown > 3)
+    beads = content(viewer, "Beads")
+    wait(beads.find_button.isEnabled)
+    beads.find_button.click()
+    wait(lambda: model.beads)
+    wait(lambda: sum(row.good for row in beads.presenter.rows()) > 10)
+    viewer.reset_view()
+
+
+def set_up(host: SessionHost) -> None:
+    """Judge beads, lock both locks, and write a script."""
+    model, viewer = host.session.model, host.viewer
+    numbers = [bead.bead for bead in model.beads]
+    said = {
+        numbers[0]: Annotation("stuck", True, "moves with the stage", reference=True),
+        numbers[1]: Annotation("tether 1", True),
+        numbers[2]: Annotation("tether 2", True, "long"),
+        numbers[3]: Annotation("pair", False, "two tethers?"),
+    }
+    host.session.on_scope(
+        "Annotating",
+        lambda scope: [scope.annotate(bead, **_words(one)) for bead, one in said.items()],
+    )
+    wait(lambda: model.annotations)
+    host.session.on_scope(
+        "Setting the XY-lock", lambda scope: scope.set_xy_lock(True, interval_s=1.0)
+    )
+    host.session.on_scope(
+        "Setting the Z-lock", lambda scope: scope.set_z_lock(True, bead=numbers[1], target_nm=0.0)
+    )
+    model.selected = frozenset(numbers[1:3])
+    settle(10)
+
+
+def _words(one: Annotation) -> dict[str, Any]:
+    return {
+        "label": one.label,
+        "good": one.good,
+        "note": one.note,
+        "reference": one.reference,
+    }
+
+
+def shoot_all(viewer: napari.Viewer, folder: Path) -> None:
+    """Take the workspace and each of its docks, at each size and in each theme."""
+    for size, pixels in SIZES_PX.items():
+        viewer.window.resize(*pixels)
+        settle(0.5)
+        open_workspace(viewer)
+        settle(0.5)
+        viewer.reset_view()
+        for theme in THEMES:
+            viewer.theme = theme
+            settle(2)
+            shoot(viewer, folder / f"workspace-{size}-{theme}.png")
+            for name, dock in docks_of(viewer).items():
+                dock.raise_()
+                settle(1.5)
+                path = folder / "docks" / f"{name.lower()}-{size}-{theme}.png"
+                path.parent.mkdir(exist_ok=True)
+                content(viewer, name).grab().save(str(path))
+                with Image.open(path) as picture:
+                    save(picture, path)
+            for name in ("Status", "Camera"):
+                docks_of(viewer)[name].raise_()
+    viewer.theme = THEMES[0]
+
+
+def record_and_open(host: SessionHost, root: Path, folder: Path) -> None:
+    """Record a little, and open what was saved."""
+    model, viewer = host.session.model, host.viewer
+    viewer.window.resize(*SIZES_PX["laptop"])
+    acquisition = content(viewer, "Acquisition")
+    acquisition.presenter.set_root(str(root))
+    acquisition.presenter.set_name("pull")
+    acquisition.button.click()
     wait(lambda: model.recorded_s >= 4)
-    docks["Beads"].table.selectRow(1)
-    settle(0.3)
-    shoot(viewer, folder / "workspace-dark.png")
-    shoot_docks(docks, folder)
-    docks["Acquisition"].button.click()
+    acquisition.button.click()
     wait(lambda: model.last_recording)
-    viewer.theme = "light"
-    settle(2)
-    shoot(viewer, folder / "workspace-light.png")
-    viewer.theme = "dark"
-    docks["Camera"].live.click()
+    content(viewer, "Camera").live.click()
     wait(lambda: not model.live and not model.busy)
     for layer in viewer.layers:
         layer.visible = False
-    docks["Acquisition"].open.click()
+    acquisition.open.click()
     viewer.dims.set_point(0, 100)
     viewer.reset_view()
+    docks_of(viewer)["Annotations"].raise_()
     settle(1)
     shoot(viewer, folder / "recording-opened.png")
 
@@ -106,19 +169,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=IMAGES)
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
-    get_settings().appearance.theme = "dark"
+    get_settings().appearance.theme = THEMES[0]
     viewer = napari.Viewer(show=True)
-    viewer.window.resize(*LAPTOP_PX)
+    viewer.window.resize(*SIZES_PX["laptop"])
     host = host_of(viewer)
     with tempfile.TemporaryDirectory(prefix="tweezers-") as root:
         try:
-            docks = {
-                name: viewer.window.add_plugin_dock_widget("napari-beadscope", name)[1]
-                for name in DOCKS
-            }
-            go_live(host, docks)
-            viewer.window.resize(*LAPTOP_PX)
-            record(host, docks, Path(root), folder)
+            open_workspace(viewer)
+            go_live(host)
+            set_up(host)
+            shoot_all(viewer, folder)
+            record_and_open(host, Path(root), folder)
         finally:
             if host.session.scope is not None:
                 host.session.scope.stop()

@@ -151,6 +151,24 @@ def test_what_another_viewer_says_is_shown(live: AnnotationsDock, host: Any) -> 
     assert text(live, 2, LABEL) == "from elsewhere"
 
 
+def test_who_types_faster_than_the_engine_answers_loses_nothing(
+    live: AnnotationsDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, waiting = live.session, []
+    monkeypatch.setattr(
+        session,
+        "on_scope",
+        lambda label, work, done=None, undo=None: waiting.append((work, done)),
+    )
+    live.presenter.say({1}, label="tether")
+    session._take_event(AnnotationsChanged({0: Annotation("older")}))
+    live.presenter.say({1}, good=True)
+    for work, done in waiting:
+        done(work(session.scope))
+    assert session.scope.annotations == {1: Annotation("tether", True)}
+    assert session.model.annotations == {1: Annotation("tether", True)}
+
+
 def test_annotations_without_an_engine_go_to_the_next_one(
     dock: AnnotationsDock, host: Any, qtbot: Any
 ) -> None:

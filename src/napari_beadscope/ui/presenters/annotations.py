@@ -7,7 +7,7 @@ layer for those of an opened file. Must not know Qt.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,6 +72,9 @@ class LiveBeads:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        # On its way to the engine, oldest first. What the engine tells meanwhile is older, and
+        # who types fast goes on from what they have typed.
+        self._underway: list[dict[int, Annotation]] = []
 
     def beads(self) -> list[int]:
         """Their IDs."""
@@ -79,23 +82,35 @@ class LiveBeads:
 
     def annotations(self) -> dict[int, Annotation]:
         """What is said, as far as is known here."""
-        return self._session.model.annotations
+        return self._after(self._session.model.annotations)
 
     def write(self, changes: dict[int, Annotation]) -> None:
         """Show it at once, and take it back if the engine refuses."""
         session, model = self._session, self._session.model
-        merged = {**model.annotations, **changes}
-        model.annotations = {bead: said for bead, said in merged.items() if said != _NOTHING}
+        self._underway.append(changes)
+        model.annotations = self.annotations()
         if session.scope is None:
+            self._underway.remove(changes)
             return
 
-        def undo() -> None:
+        def arrived(_: Any = None) -> None:
+            self._underway.remove(changes)
             if session.scope is not None:
-                model.annotations = dict(session.scope.annotations)
+                model.annotations = self._after(session.scope.annotations)
 
         session.on_scope(
-            "Setting annotations", lambda scope: scope.set_annotations(changes), undo=undo
+            "Setting annotations",
+            lambda scope: scope.set_annotations(changes),
+            arrived,
+            undo=arrived,
         )
+
+    def _after(self, told: Mapping[int, Annotation]) -> dict[int, Annotation]:
+        """Return what is said once all that is underway has arrived."""
+        said = dict(told)
+        for changes in self._underway:
+            said.update(changes)
+        return {bead: one for bead, one in said.items() if one != _NOTHING}
 
     def selected(self) -> frozenset[int]:
         """Those that are selected in the image or in another dock."""
