@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.ui.docks.base import Dock
-from napari_beadscope.ui.docks.parts import RECORD_RED, PathPicker, form, note, toned
+from napari_beadscope.ui.docks.parts import RECORD_RED, PathPicker, form, note, toned, two_in_a_row
 from napari_beadscope.ui.presenters.acquisition import (
     BY_FRAMES,
     BY_TIME,
@@ -76,13 +76,12 @@ class AcquisitionDock(Dock):
         self.name.setToolTip("The recording's folder is called <date>_<name>")
         self.name.editingFinished.connect(lambda: self.presenter.set_name(self.name.text()))
         self.note = QLineEdit()
-        self.note.setPlaceholderText("kept with the recording")
+        self.note.setPlaceholderText("is kept too")
         self.note.setToolTip("A note, such as buffer and tether; it is kept in recording.yaml")
         self.note.editingFinished.connect(lambda: self.presenter.set_note(self.note.text()))
         self._rows.addRow("Save", self.mode)
         self._rows.addRow("Folder", self.root)
-        self._rows.addRow("Name", self.name)
-        self._rows.addRow("Note", self.note)
+        self._rows.addRow("Name", two_in_a_row(self.name, "Note", self.note))
 
     def _build_limit(self) -> None:
         self.limit_kind = QComboBox()

@@ -35,7 +35,7 @@ from napari_beadscope.ui.presenters.status import Metric, StatusPresenter, messa
 
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
-_TILE_WIDTH_PX = 84  # room for '1000.0 fps'
+_TILE_WIDTH_PX = 88  # room for '100.0 fps'
 _TILES_PER_ROW = 5
 _COLUMNS = ("process", "PID", "state", "heartbeat", "memory", "restarts")
 
@@ -48,7 +48,7 @@ class MetricTile(QFrame):
         self.label, self.value, self.detail = QLabel(), QLabel(), QElidingLabel()
         self.setMinimumWidth(_TILE_WIDTH_PX)
         column = QVBoxLayout(self)
-        column.setContentsMargins(3, 1, 3, 1)
+        column.setContentsMargins(2, 1, 2, 1)
         column.setSpacing(0)
         for label in (self.label, self.value, self.detail):
             column.addWidget(label)
@@ -57,7 +57,7 @@ class MetricTile(QFrame):
         """Show a metric."""
         toned(self.label, metric.label, "ok", "font-size: 11px; font-weight: bold;")
         now = metric.reading
-        toned(self.value, now.value, now.tone, "font-size: 15px;")
+        toned(self.value, now.value, now.tone, "font-size: 14px;")
         toned(self.detail, now.detail, now.tone, "font-size: 11px;")
         self.setToolTip(metric.tip + (f"\n{now.detail}" if now.detail else ""))
 
@@ -107,7 +107,7 @@ class StatusDock(Dock):
         self.tabs = QTabWidget()
         self.tabs.addTab(self.messages, "Messages")
         self.tabs.addTab(self.workers, "Workers")
-        self.tabs.setMinimumWidth(220)
+        self.tabs.setMinimumWidth(170)
         self.tabs.setCornerWidget(self.clear)
         return self.tabs
 

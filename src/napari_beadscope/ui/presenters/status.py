@@ -140,10 +140,10 @@ class StatusPresenter:
         if status is None:
             return
         screen = model.screen
-        yield "camera", Reading(f"{status.fps:.1f} fps", f"{status.frames:,} frames")
-        yield "tracking", Reading(f"{status.tracked_fps:.1f} fps", f"{status.rows:,} rows")
+        yield "camera", Reading(_fps(status.fps), f"{status.frames:,} frames")
+        yield "tracking", Reading(_fps(status.tracked_fps), f"{status.rows:,} rows")
         shown = screen.fps if model.live else 0.0
-        yield "screen", Reading(f"{shown:.1f} fps", f"{screen.skipped:,} skipped")
+        yield "screen", Reading(_fps(shown), f"{screen.skipped:,} skipped")
         yield "latency", _latency(status.latency_ms, model.screen_latency_ms)
         dropped, backlog = int(status.dropped), int(status.backlog)
         tone = "bad" if dropped else "ok"
@@ -184,6 +184,10 @@ def _latency(tracked_ms: float, screen_ms: float) -> Reading:
 
 def _ms(value: float) -> str:
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _fps(rate: float) -> str:
+    return f"{rate:.1f} fps" if rate < 1000 else f"{rate:,.0f} fps"
 
 
 def _gpu(status: Any) -> Reading:
@@ -232,7 +236,7 @@ _METRICS = (
     ("disk", "Disk left", "How long the disk lasts at the data rate of the chosen mode"),
     ("memory", "Memory",
      "Of the engine with its frame ring; below it, what is free on this machine"),
-    ("gpu", "GPU memory", "In use on the GPU that tracks, by all programs"),
+    ("gpu", "GPU", "Memory in use on the GPU that tracks, by all programs"),
 )  # fmt: skip
 
 
