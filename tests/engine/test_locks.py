@@ -32,7 +32,7 @@ BEADS = tuple(
     Bead(k, Roi.around(y, x, ROI_PX)) for k, (x, y) in enumerate(MICROSCOPE.bead_positions_px())
 )
 HOLD = Annotation(reference=True)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +76,8 @@ def test_drift_is_held_with_the_z_lock_and_not_without(scope: Scope) -> None:
     start = heights(scope, 1.5)
     time.sleep(4)
     held = heights(scope, 1.5) - start
-    assert np.abs(np.mean(held)) < 12
-    assert np.abs(held).max() < 30  # the third is no reference: it is the stage that is held
+    assert np.abs(np.mean(held)) < 0.25 * np.abs(np.mean(free))
+    assert np.abs(held).max() < 40  # the third is no reference: it is the stage that is held
     state = scope.locks.z_state
     assert (state.phase, state.why) == ("locked", "")
     assert scope.motor_positions()["focus"] == pytest.approx(sum_of_drift(scope) / 1000, abs=0.25)

@@ -31,7 +31,7 @@ BEADS = tuple(
     Bead(k, Roi.around(y, x, 56)) for k, (x, y) in enumerate(MICROSCOPE.bead_positions_px())
 )
 SETTINGS = {"engine.max_restarts": 3, "engine.restart_window_s": 30.0, "engine.ring_mb": 64}
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from napari_beadscope.ui.jobs import launch_inline
 from napari_beadscope.ui.presenters.script import STARTER
 
 LEFT = Qt.MouseButton.LeftButton
+pytestmark = pytest.mark.timeout(120)  # each script is a process that has to start
 LONG = "import time\nfor k in range(600):\n    print('line', k)\n    time.sleep(0.05)\n"
 
 
