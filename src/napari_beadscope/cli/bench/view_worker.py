@@ -33,9 +33,18 @@ _PATIENCE_S = 60.0
 
 
 class BeadScopeView:
-    """The live view of BeadScope: its host, layers and watch, with no dock open."""
+    """The live view of BeadScope: its host, layers and watch, with no dock open.
 
-    def __init__(self, viewer: Any) -> None:
+    Parameters
+    ----------
+    viewer : napari viewer
+        Shows it.
+    labels : bool
+        Whether the IDs of the beads are written beside their boxes.
+    """
+
+    def __init__(self, viewer: Any, labels: bool = True) -> None:
+        self._labels = labels
         from napari_beadscope.ui.host import host_of
 
         self._host = host_of(viewer, StandInScopes())
@@ -52,6 +61,7 @@ class BeadScopeView:
         session.set_beads(beads)
         _until(lambda: len(model.beads) == len(beads))
         _until(lambda: not beads or overlays.trails is not None)
+        overlays.boxes.text.visible = self._labels
         yield lambda: self._host.live_view.shown
 
     def close(self) -> None:
@@ -151,9 +161,11 @@ def measure(wanted: dict[str, Any]) -> None:
     name = wanted["contestant"]
     viewer = napari.Viewer()
     viewer.window.resize(*CANVAS_PX)
-    view: Any = (
-        BeadScopeView(viewer) if name == "beadscope" else PlainView(viewer, name == "shapes")
-    )
+    view: Any
+    if name.startswith("beadscope"):
+        view = BeadScopeView(viewer, labels=name == "beadscope")
+    else:
+        view = PlainView(viewer, with_shapes=name == "shapes")
     clock = GuiClock(viewer)
     for size in wanted["sizes"]:
         for count in wanted["beads"]:
