@@ -8,6 +8,7 @@ is asked for.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ LABEL_COLOUR = "#ffffff"
 #: Of the side; wide enough to show beside napari's own mark of what is selected.
 _WIDTH, _SELECTED_WIDTH = 0.03, 0.08
 _FRESH_COLOUR = LOOKS[BeadState.WAITING].colour
+#: The key that copies and pastes everywhere else.
+_COMMAND = "Meta" if sys.platform == "darwin" else "Control"
 _EDITS = {"added", "removed", "changed"}
 
 
@@ -102,13 +105,13 @@ class BeadLayer:
         layer.events.visible.connect(self._made_visible)
         layer.selected_data.events.items_changed.connect(self._selection_changed)
         for key, act in (
-            ("Control-Z", self._user.undo),
-            ("Control-Shift-Z", self._user.redo),
-            ("Control-Y", self._user.redo),
-            ("Control-C", self._user.copy),
-            ("Control-V", self._user.paste),
+            ("Z", self._user.undo),
+            ("Shift-Z", self._user.redo),
+            ("Y", self._user.redo),
+            ("C", self._user.copy),
+            ("V", self._user.paste),
         ):
-            layer.bind_key(key, _ignoring_layer(act), overwrite=True)
+            layer.bind_key(f"{_COMMAND}-{key}", _ignoring_layer(act), overwrite=True)
 
     def close(self) -> None:
         """Let go of the layer, which stays in the viewer."""
