@@ -64,6 +64,7 @@ def test_search_narrows_the_list(dock: Any) -> None:
 
 def test_a_change_is_marked_saved_and_reset(dock: Any, tmp_path: Path) -> None:
     ring = dock.lines["engine.ring_mb"]
+    assert dock.state.text() == "Defaults: nothing is saved yet"
     assert not dock.save.isEnabled()
     assert dock.save.toolTip() == "Nothing is changed"
     type_into(ring.editor, "1024")

@@ -142,7 +142,10 @@ class SettingsPresenter:
         count = len(self._model.settings_changes)
         if count:
             return f"{count} change{'s' if count > 1 else ''}, not saved yet", "warn"
-        return self._done or f"Saved in {settings_path()}", "ok"
+        if self._done:
+            return self._done, "ok"
+        path = settings_path()
+        return (f"As saved in {path}" if path.is_file() else "Defaults: nothing is saved yet"), "ok"
 
     def _change(self, name: str, value: Any) -> None:
         changes = {**self._model.settings_changes, name: value}
