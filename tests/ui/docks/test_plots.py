@@ -45,8 +45,8 @@ def plots(live: SessionHost, scopes: Any, open_dock: Any, qtbot: Any) -> Any:
         "Finding beads", lambda scope: scope.find_beads(max_beads=6), live.session.took_beads
     )
     dock = open_dock(live, "Plots")
-    qtbot.waitUntil(lambda: len(live.session.model.beads) == 6)
-    qtbot.waitUntil(lambda: drawn(dock, 4), timeout=10_000)
+    qtbot.waitUntil(lambda: len(live.session.model.beads) == 6, timeout=20_000)
+    qtbot.waitUntil(lambda: drawn(dock, 4), timeout=20_000)
     return dock
 
 
