@@ -1,7 +1,7 @@
 """`beadscope bench view`: what a live view costs the viewer's GUI thread, beside others.
 
 Owns the request, its checks and the table. Each contestant runs in a process of its own, which
-`view_worker` or `view_micromanager` is. Must not know napari.
+`ui.bench.worker` or `ui.bench.micromanager` is. Must not know napari.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ def bench_view(request: ViewRequest, output: Output) -> None:
     for name in names:
         counts = (0,) if name == "plain" else beads
         output.note(f"{name} ...")
-        command = [sys.executable, "-m", "napari_beadscope.cli.bench.view_worker"]
+        command = [sys.executable, "-m", "napari_beadscope.ui.bench.worker"]
         asked = {**wanted, "contestant": name, "beads": counts}
         rows += [_figures(row) for row in _run(name, command, asked)]
     if python is not None:
         output.note(f"{MICROMANAGER} ...")
-        script = Path(__file__).with_name("view_micromanager.py")
+        script = Path(__file__).parents[2] / "ui" / "bench" / "micromanager.py"
         rows += [_figures(row) for row in _run(MICROMANAGER, [str(python), str(script)], wanted)]
     machine = _machine()
     output.result({"view": rows, "machine": machine}, _lines(rows, machine))

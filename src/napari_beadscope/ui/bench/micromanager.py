@@ -1,7 +1,7 @@
 """napari-micromanager's live view on MMCore's demo camera, measured as the others are.
 
 A script for a Python of its own that has napari, napari-micromanager, pymmcore-plus and
-mm-test-adapters: ``python view_micromanager.py JSON``. Prints one JSON object a line.
+mm-test-adapters: ``python micromanager.py JSON``. Prints one JSON object a line.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a viewer costs its GUI thread: processor time in all, and in drawing the canvas.
 
-Owns the measurement, by the standard library alone: `view_micromanager` runs it in another
+Owns the measurement, by the standard library alone: `micromanager` runs it in another
 Python. Must not know what is shown.
 """
 

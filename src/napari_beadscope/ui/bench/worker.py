@@ -1,6 +1,6 @@
 """One way to show live frames, measured in a process of its own.
 
-Run as ``python -m napari_beadscope.cli.bench.view_worker JSON``; prints one JSON object a line.
+Run as ``python -m napari_beadscope.ui.bench.worker JSON``; prints one JSON object a line.
 Owns what is compared; must not know what is made of the figures.
 """
 
@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from napari_beadscope.cli.bench.gui_clock import GuiClock
-from napari_beadscope.cli.bench.view_frames import (
+from napari_beadscope.core.types import Bead
+from napari_beadscope.ui.bench.frames import (
     FPS,
     ROI_PX,
     StandInScope,
     StandInScopes,
     grid_of_beads,
 )
-from napari_beadscope.core.types import Bead
+from napari_beadscope.ui.bench.gui_clock import GuiClock
 
 CANVAS_PX = (1200, 900)
 TICK_MS = 34
