@@ -19,10 +19,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
+    QToolButton,
     QVBoxLayout,
 )
 from superqt import QElidingLabel
@@ -35,7 +35,7 @@ from napari_beadscope.ui.presenters.status import Metric, StatusPresenter, messa
 
 _SEVERITY_TONE = {"info": "ok", "warning": "warn", "error": "bad"}
 _ROW_HEIGHT_PX = 20
-_TILE_WIDTH_PX = 88  # room for '100.0 fps'
+_TILE_WIDTH_PX = 84  # room for '100.0 fps'
 _TILES_PER_ROW = 5
 _COLUMNS = ("process", "PID", "state", "heartbeat", "memory", "restarts")
 
@@ -102,12 +102,14 @@ class StatusDock(Dock):
         self.messages.setMinimumHeight(3 * _ROW_HEIGHT_PX)
         self.messages.itemClicked.connect(self._details)
         self.messages.installEventFilter(self)
-        self.clear = QPushButton("Clear")
+        self.clear = QToolButton()
+        self.clear.setText("✕")
+        self.clear.setAccessibleName("Forget all messages")
         self.clear.clicked.connect(self.presenter.clear_messages)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.messages, "Messages")
         self.tabs.addTab(self.workers, "Workers")
-        self.tabs.setMinimumWidth(170)
+        self.tabs.setMinimumWidth(190)
         self.tabs.setCornerWidget(self.clear)
         return self.tabs
 
