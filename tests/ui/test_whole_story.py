@@ -211,12 +211,14 @@ def annotate(person: Person, host: SessionHost, said: dict[int, tuple[str, bool,
 
 
 def save(person: Person, name: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """File → Save of one layer, with this answer to the dialog."""
+    """File → Save of one layer; in the dialog, our kind of file and this name."""
     layers = person.viewer.layers
-    layers.selection = {layers[name]}
-    monkeypatch.setattr(
-        QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), "*.csv"), raising=True
-    )
+    layers.selection.active = layers[name]
+
+    def answer(*_: Any, filter: str, **__: Any) -> tuple[str, str]:
+        return str(path), next(one for one in filter.split(";;") if "Annotated tracks" in one)
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
     person.menu("File", "Save Selected Layers")
     person.qtbot.waitUntil(path.is_file, timeout=20_000)
 
@@ -250,9 +252,9 @@ def test_from_the_workspace_to_the_reopened_file(
     }
     qtbot.waitUntil(lambda: 3 in open_recording(folder).annotations)
     assert open_recording(folder).annotations == wanted
-    save(person, f"{folder.name} tracks", tmp_path / "annotated.csv", monkeypatch)
+    save(person, f"{folder.name} tracks", tmp_path / "annotated.tracks.csv", monkeypatch)
     assert [one.text for one in host.session.model.messages if one.severity != "info"] == []
-    person.window.close()
+    person.viewer.close()
     assert host.closed
 
     recording = open_recording(folder)
@@ -274,6 +276,10 @@ def test_from_the_workspace_to_the_reopened_file(
     assert reopened.metadata[KEY].annotations == wanted
     assert Path(reopened.metadata[KEY].calibration.zlut).read_text() == Path(zlut).read_text()
     assert reopened.features["label"].tolist() == ["stuck", "", "tether", "pair", "", ""]
-    person.viewer.open(str(tmp_path / "annotated.csv"), plugin=PLUGIN)
-    again = next(layer for layer in person.viewer.layers if layer.name.startswith("annotated"))
+    person.viewer.open(str(tmp_path / "annotated.tracks.csv"), plugin=PLUGIN)
+    (again,) = [
+        layer
+        for layer in person.viewer.layers
+        if layer.name.startswith("annotated") and "label" in layer.features
+    ]
     assert set(again.features["label"]) == {"stuck", "", "tether", "pair"}
