@@ -68,7 +68,7 @@ def choose(dock: Any, combo: Any, text: str) -> None:
 
 
 def show(dock: Any, qtbot: Any, kind: Kind) -> None:
-    at = dock.controls.kind.findData(kind)
+    at = dock.controls.kind.findData(kind.value)
     dock.controls.kind.setCurrentIndex(at)
     dock.controls.kind.activated.emit(at)
     qtbot.waitUntil(lambda: dock._shown_kind is kind, timeout=10_000)
@@ -144,6 +144,9 @@ def test_drift_needs_a_reference(plots: Any, qtbot: Any, live: SessionHost) -> N
     assert np.nanmax(np.abs(curves(plots)[1].y)) == pytest.approx(0.0, abs=1e-6)
     assert "1 (ref)" in plots.canvas._legend.text
     assert "3 long" in plots.canvas._legend.text
+    show(plots, qtbot, Kind.HISTOGRAM)
+    show(plots, qtbot, Kind.TIME)
+    assert box.isChecked()
 
 
 def test_rows_are_chosen_in_a_menu(plots: Any, qtbot: Any) -> None:
@@ -242,7 +245,7 @@ def test_an_opened_recording_is_a_source(
     assert not dock.controls.window_box.isEnabled()
     assert dock.controls.corrected.isEnabled()
     model = dock.controls.kind.model()
-    assert not model.item(dock.controls.kind.findData(Kind.HISTOGRAM)).isEnabled()
+    assert not model.item(dock.controls.kind.findData(Kind.HISTOGRAM.value)).isEnabled()
     dock.canvas.plots[0].vb.sigRangeChangedManually.emit([True, True])
     dock.canvas.plots[0].setXRange(1.0, 2.0, padding=0)
     qtbot.waitUntil(lambda: "51 frames" in dock.words.text())
