@@ -136,7 +136,7 @@ def test_nothing_is_clipped(shown_host: SessionHost, qtbot: Any, size: tuple[int
     window = shown_host.viewer.window._qt_window
     assert (window.width(), window.height()) == size
     canvas = window._qt_viewer.canvas.native
-    assert canvas.width() >= size[0] / 2
+    assert canvas.width() >= 0.48 * size[0]
     assert canvas.height() >= size[1] / 2
 
 

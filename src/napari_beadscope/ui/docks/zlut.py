@@ -50,7 +50,7 @@ _TIPS = {
 class ZLutDock(Dock):
     """What rings say about height."""
 
-    min_height_px = 300
+    min_height_px = 200
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
