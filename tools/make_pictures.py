@@ -82,8 +82,8 @@ def go_live(host: SessionHost) -> None:
 
 
 def set_up(host: SessionHost) -> None:
-    """Judge beads, lock both locks, and write a script."""
-    model, viewer = host.session.model, host.viewer
+    """Judge beads and lock both locks."""
+    model = host.session.model
     numbers = [bead.bead for bead in model.beads]
     said = {
         numbers[0]: Annotation("stuck", True, "moves with the stage", reference=True),
@@ -100,7 +100,7 @@ def set_up(host: SessionHost) -> None:
         "Setting the XY-lock", lambda scope: scope.set_xy_lock(True, interval_s=1.0)
     )
     host.session.on_scope(
-        "Setting the Z-lock", lambda scope: scope.set_z_lock(True, bead=numbers[1], target_nm=0.0)
+        "Setting the Z-lock", lambda scope: scope.set_z_lock(True, bead=numbers[1], target_nm=None)
     )
     model.selected = frozenset(numbers[1:3])
     settle(10)

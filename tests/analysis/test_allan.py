@@ -25,7 +25,7 @@ def test_the_published_values() -> None:
     assert found.terms.tolist() == [999, 981, 801]
 
 
-def test_another_librarys_values() -> None:
+def test_values_of_another_library() -> None:
     """`allantools` 2024.6: oadev(..., data_type="freq"), edf_simple for white noise and walk."""
     averages = np.array([1, 3, 10, 30, 100, 300])
     found = allan_deviation(published_series(), 1.0, averages=averages)

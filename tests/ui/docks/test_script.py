@@ -94,7 +94,7 @@ def test_what_is_not_python_is_not_started(dock: Any, host: SessionHost) -> None
     dock.run.click()
     assert not dock.presenter.running
     text = host.session.model.messages[-1].text
-    assert "ine 2 of draft.py is not Python" in text
+    assert text.startswith("Line 2 of draft.py is not Python")
     assert dock.output.toPlainText() == ""
 
 

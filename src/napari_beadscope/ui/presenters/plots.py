@@ -178,13 +178,13 @@ class PlotsPresenter:
         if key != LIVE:
             return self._layer_source(key)
         watch, scope = self._session.watch, self._session.scope
-        if watch is not None and scope is not None:
-            if self._live is None or self._live[0] is not watch:
-                model = self._session.model
-                source = LiveSource(
-                    watch.history, scope, self._own, lambda: model.calibration.nm_per_px
-                )
-                self._live = (watch, source)
+        known = None if self._live is None else self._live[0]
+        if watch is not None and scope is not None and watch is not known:
+            model = self._session.model
+            source = LiveSource(
+                watch.history, scope, self._own, lambda: model.calibration.nm_per_px
+            )
+            self._live = (watch, source)
         # Without an engine, what was seen of the last one can still be looked at.
         return None if self._live is None else self._live[1]
 
