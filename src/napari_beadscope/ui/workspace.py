@@ -46,7 +46,10 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
     main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     for area in (right, bottom):
         main.setTabPosition(area, QTabWidget.TabPosition.North)
-    wide = main.width() >= WIDE_PX
+    for dock in docks.values():
+        main.removeDockWidget(dock)  # else Qt leaves its old tabs where they were
+    size = main.size()
+    wide = size.width() >= WIDE_PX
     firsts = []
     for place in (SET_UP, ACQUIRE, *((LOOK, WATCH) if wide else (BELOW,))):
         first, *others = [docks[name] for name in place.names if name in docks]
@@ -54,6 +57,7 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
         main.addDockWidget(place.area, first, along)
         first.show()
         for before, dock in zip([first, *others], others):
+            main.addDockWidget(place.area, dock)  # the window owns it again
             main.tabifyDockWidget(before, dock)
             dock.show()
         first.raise_()
@@ -63,6 +67,7 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
     low = lower.sizeHint().height()
     main.resizeDocks([upper, lower], [main.height(), low], Qt.Orientation.Vertical)
     main.resizeDocks(below, [_BOTTOM_PX[wide]] * len(below), Qt.Orientation.Vertical)
+    main.resize(size)  # which it outgrew while docks were on their way
 
 
 def plugin_docks() -> list[str]:

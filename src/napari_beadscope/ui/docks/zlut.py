@@ -124,6 +124,7 @@ class ZLutDock(Dock):
             for column, label in enumerate(labels):
                 label.setToolTip(_TIPS[name])
                 grid.addWidget(label, row, column)
+            labels[1].setWordWrap(True)
             labels[1].setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self.facts[name] = labels
         self.body.addLayout(grid)

@@ -25,7 +25,7 @@ _GRID = 0.18
 #: Panels stand side by side where they would be lower than this above each other, …
 _LOW_PX = 58
 #: … if each can be this wide.
-_WIDE_PX = 230
+_WIDE_PX = 128
 _FRAME_PX = 50  # of legend and lower axis
 
 
