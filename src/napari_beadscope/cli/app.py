@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from napari_beadscope.cli.bench.command import bench
+from napari_beadscope.cli.common_options import Json, Verbose
 from napari_beadscope.cli.find.options import find
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.zlut.options import zlut
@@ -29,10 +30,6 @@ app.add_typer(bench)
 app.add_typer(zlut)
 app.command(short_help="Find beads in an image.")(find)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
-]
 Beads = Annotated[
     str, typer.Option(metavar="FILE.csv|auto", help="Bead list (bead,y_px,x_px), or find them.")
 ]

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from napari_beadscope.cli.common_options import Json, Overwrite, Verbose
 from napari_beadscope.cli.output import Output
 
 bench = typer.Typer(
@@ -59,15 +60,9 @@ def track(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="The rows of the table as CSV.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the CSV file if it is there.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, for machines.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Measure the trackers on beads with known places, beside magtrack in the same run."""
     del verbose  # looked up by whoever runs the command
@@ -110,12 +105,8 @@ def view(
         Path | None,
         typer.Option(metavar="PYTHON", help="A Python that has napari-micromanager, to compare."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, for machines.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
-    ] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Measure what live frames and overlays cost the viewer's GUI thread; needs a display."""
     del verbose  # looked up by whoever runs the command

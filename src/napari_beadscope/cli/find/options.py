@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from napari_beadscope.cli.common_options import Json, Overwrite, Verbose
 from napari_beadscope.cli.output import Output
 
 
@@ -43,15 +44,9 @@ def find(
     picture: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw what was found (PNG, SVG or PDF).")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, for machines.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Find beads in an image, or in one frame of a movie: position, radius, score, who is alone.
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from napari_beadscope.cli.common_options import Json, Overwrite, Verbose
 from napari_beadscope.cli.output import Output
 
 zlut = typer.Typer(
@@ -20,13 +21,8 @@ zlut = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Log details; show tracebacks of errors.")
-]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="The Z-LUT to write, such as zlut.txt.")]
 Plot = Annotated[Path | None, typer.Option(metavar="PNG", help="Draw it, too (PNG, SVG or PDF).")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 HEIGHTS = "FILE|START:STOP:STEP"
 
 
