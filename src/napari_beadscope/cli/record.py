@@ -92,8 +92,6 @@ def record(request: RecordRequest, output: Output) -> None:
     if source_note:
         output.note(f"{plan.camera}: {source_note}")
     scale_note = assumed_scale(request.wanted, plan.settings) if plan.mode.tracks else ""
-    if scale_note:
-        output.note(scale_note)
     beads: tuple[Bead, ...] = ()
     if plan.needs_beads and plan.can_wait:
         beads = choose_beads(plan.choices, _first_of_source(plan), plan.camera, output.note)
@@ -107,6 +105,8 @@ def record(request: RecordRequest, output: Output) -> None:
             with said_if_slow(output, lambda: scope.tracking.step):
                 _prepare(plan, scope, beads)
         tracking = scope.tracking.sentence if plan.mode.tracks else ""
+        if scale_note:
+            output.note(scale_note)
         stopped = run_recording(
             scope,
             plan.out,
