@@ -165,3 +165,27 @@ def test_two_hundred_updates_make_no_new_layers(host: SessionHost) -> None:
     for _ in range(200):
         host.tick()
     assert list(host.viewer.layers) == layers
+
+
+def test_the_first_trails_leave_the_view_as_it_is(live: SessionHost, qtbot: Any) -> None:
+    camera = getattr(live.viewer, "scene", live.viewer).camera
+    camera.zoom, camera.center = 9.63, (0.0, 12.0, 21.0)
+    before = camera.zoom, tuple(camera.center)
+    BeadsPresenter(live.session).find()
+    qtbot.waitUntil(lambda: live.overlays.trails is not None)
+    qtbot.wait(100)
+    assert live.viewer.dims.ndim == 3
+    assert (camera.zoom, tuple(camera.center)) == before
+
+
+def test_pixels_of_others_give_way_to_ours(host: SessionHost) -> None:
+    go_live(host)
+    layer, ours = host.live_view.layer, host.live_view.layer.data
+    for theirs in (np.zeros(ours.shape), np.zeros(ours.shape, bool), np.zeros((3, 5, 5), "f4")):
+        layer.data = theirs
+        tick_until(host, lambda: layer.data is ours)
+        layer.refresh()
+        shown = host.live_view.shown
+        tick_until(host, lambda shown=shown: host.live_view.shown > shown)
+    assert layer.dtype == ours.dtype
+    assert 0 <= layer.contrast_limits[0] < layer.contrast_limits[1] <= 255

@@ -6,6 +6,8 @@ in pixels of the present frame. Must not know Qt.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,6 +146,15 @@ def fit_view(viewer: ViewerModel, image: Any) -> None:
     camera = _scene(viewer).camera
     camera.center = (0.0, *(float(place) for place in middle[-2:]))
     camera.zoom = _FILL * float(np.min(canvas.viewbox_size(viewer.layers) / size))
+
+
+@contextmanager
+def same_view(viewer: ViewerModel) -> Iterator[None]:
+    """Keep zoom and centre while layers come: napari fits the view anew with another axis."""
+    camera = _scene(viewer).camera
+    center, zoom = tuple(camera.center), camera.zoom
+    yield
+    camera.center, camera.zoom = center, zoom
 
 
 def show_scale_bar(viewer: ViewerModel) -> None:

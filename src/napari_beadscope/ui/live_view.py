@@ -184,4 +184,5 @@ class LiveView:
 
 
 def _full_range(dtype: np.dtype) -> tuple[float, float]:
-    return (0.0, float(np.iinfo(dtype).max))
+    """Return the range of a type's values; without end for those that no camera has."""
+    return (0.0, float(np.iinfo(dtype).max) if dtype.kind in "iu" else np.inf)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_beadscope.ui.bead_states import COLOURS, LOOKS, BeadState
-from napari_beadscope.ui.layers import as_live, find_layer, mark, redraw
+from napari_beadscope.ui.layers import as_live, find_layer, mark, redraw, same_view
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -116,14 +116,15 @@ class PositionLayers:
 
     def _add_trails(self, vertices: np.ndarray) -> Any:
         active = self._viewer.layers.selection.active
-        layer = self._viewer.add_tracks(
-            vertices,
-            name="Trails",
-            metadata=mark("trails"),
-            blending="translucent",
-            tail_width=1,
-            **as_live(self._viewer, 3),
-        )
+        with same_view(self._viewer):
+            layer = self._viewer.add_tracks(
+                vertices,
+                name="Trails",
+                metadata=mark("trails"),
+                blending="translucent",
+                tail_width=1,
+                **as_live(self._viewer, 3),
+            )
         layers = self._viewer.layers
         if self.positions is not None:
             layers.move(layers.index(layer), layers.index(self.positions))
