@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_beadscope.core.types import Annotation, Bead, Roi
 from napari_beadscope.devices.simulated.microscope import SimulatedMicroscope
 from napari_beadscope.engine import list_engines
 from napari_beadscope.script import Scope
@@ -172,13 +173,17 @@ def test_the_live_sample_shows_z(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     host, docks = new_viewer()
+    elsewhere = Bead(7, Roi(0, 0, 32))  # taken over from an opened recording, say
+    host.session.set_beads((elsewhere,), {7: Annotation("other")})
     host.viewer.open_sample("napari-beadscope", "live")
     assert [layer.name for layer in host.viewer.layers] == ["BeadScope live"]
     model = host.session.model
     qtbot.waitUntil(lambda: model.screen.shown > 3, timeout=60_000)
     assert host.viewer.layers["BeadScope live"].data.any()
     assert Path(model.calibration.zlut).is_file()
-    find_beads(host, docks, qtbot)
+    qtbot.waitUntil(lambda: len(model.beads) > 10, timeout=40_000)
+    assert {bead.roi.size for bead in model.beads} == {64}
+    assert model.annotations == {}
     qtbot.waitUntil(
         lambda: sum(row.z_nm != "–" for row in docks["Beads"].rows._rows) > 10, timeout=10_000
     )

@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 from napari_beadscope.core.types import Calibration
 from napari_beadscope.ui.layers import mark
 from napari_beadscope.ui.opened import KEY, Opened
+from napari_beadscope.ui.presenters.beads import BeadsPresenter
 from napari_beadscope.ui.reader import read_recording
 from napari_beadscope.ui.session import Session
 from napari_beadscope.ui.table_layers import LayerData, bead_layer
@@ -72,7 +73,7 @@ def z_sweep() -> list[LayerData]:
 
 
 def live_microscope() -> list[LayerData]:
-    """Open the workspace, start the simulated microscope, and return its live layer.
+    """Open the workspace, start the simulated microscope, find beads, and return its live layer.
 
     Returns
     -------
@@ -92,6 +93,7 @@ def live_microscope() -> list[LayerData]:
         session = host_of(viewer).session
         if session.scope is None:
             _prepare(session)
+            _find_once_live(session)
         session.start_live()
     attributes = {"name": LAYER_NAME, "metadata": mark(ROLE), "contrast_limits": (0, 255)}
     return [(frame, attributes, "image")]
@@ -102,12 +104,24 @@ def _prepare(session: Session) -> None:
     model = session.model
     model.camera_id, model.options = "simulated", dict(_LIVE_OPTIONS)
     model.roi_size_px = _ROI_PX
+    session.set_beads((), {})  # those of another field of view that waited for this start
     folder = _cache()
 
     def done(path: Path) -> None:
         model.calibration = replace(model.calibration, zlut=str(path))
 
     session.run("Measuring a Z-LUT (slow only once)", lambda: _measure_zlut(folder), done)
+
+
+def _find_once_live(session: Session) -> None:
+    """Find beads as soon as frames come; not if the camera does not start."""
+
+    def entered(live: bool) -> None:
+        session.model.events.live.disconnect(entered)
+        if live:
+            BeadsPresenter(session).find()
+
+    session.model.events.live.connect(entered)
 
 
 def _measure_zlut(folder: Path) -> Path:
