@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -20,10 +22,24 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_beadscope.core.types import (
+    AcquisitionMode,
+    Annotation,
+    Bead,
+    Calibration,
+    FrameFormat,
+    FrameStamp,
+    Roi,
+)
+from napari_beadscope.storage import Manifest, RecordingWriter
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, write_annotations
+from napari_beadscope.testing.backends import rings
+from napari_beadscope.tracking import build_zlut
 from napari_beadscope.ui import workspace
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.host import SessionHost
-from napari_beadscope.ui.places import ACQUIRE, BELOW, SET_UP
+from napari_beadscope.ui.places import ACQUIRE, BELOW, LOOK, SET_UP
+from napari_beadscope.ui.presenters.zlut import ZLutPresenter
 
 LAPTOP, DESKTOP = (1366, 768), (1920, 1080)
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QSlider)
@@ -138,6 +154,50 @@ def test_nothing_is_clipped(shown_host: SessionHost, qtbot: Any, size: tuple[int
     canvas = window._qt_viewer.canvas.native
     assert canvas.width() >= 0.48 * size[0]
     assert canvas.height() >= size[1] / 2
+
+
+LONG_NAME = "2031-07-14_09-30-00_lambda-DNA-on-streptavidin_flow-cell-12b"
+
+
+def open_recording(host: SessionHost, folder: Path, beads: int = 12) -> None:
+    """Open a recording of so many beads, each of which something is said about."""
+    found = tuple(Bead(n, Roi(8 * n, 8 * n, 16)) for n in range(beads))
+    manifest = Manifest.new(
+        mode=AcquisitionMode.FULL,
+        format=FrameFormat(128, 128, "uint8"),
+        beads=found,
+        calibration=Calibration(72.0),
+    )
+    with RecordingWriter.create(folder, manifest) as writer:
+        writer.write_frames(np.ones((1, 128, 128), np.uint8), [FrameStamp(0, 0)])
+    said = {n: Annotation(f"tether {n}", n % 2 == 0, reference=True) for n in range(beads)}
+    write_annotations(folder / ANNOTATIONS_NAME, said)
+    host.viewer.open(folder, plugin=workspace.PLUGIN)
+
+
+def test_a_recording_with_a_long_name_makes_no_dock_wider(
+    shown_host: SessionHost, qtbot: Any, tmp_path: Path
+) -> None:
+    docks = open_at(shown_host, qtbot, LAPTOP)
+    open_recording(shown_host, tmp_path / LONG_NAME)
+    z_nm = np.arange(-1000.0, 1001.0, 50.0)
+    zlut = tmp_path / LONG_NAME / f"{LONG_NAME}.txt"
+    build_zlut(rings(np.full(41, 23.5), np.full(41, 23.5), z_nm), z_nm).save(zlut)
+    session = shown_host.session
+    session.start_live()
+    qtbot.waitUntil(lambda: session.model.screen.shown > 1)
+    session.on_scope("Finding beads", lambda scope: scope.find_beads(9), session.took_beads)
+    ZLutPresenter(session).choose(str(zlut))
+    qtbot.waitUntil(lambda: session.model.calibration.zlut == str(zlut))
+    annotations = raised(docks["Annotations"])
+    shown_host.viewer.layers.selection.active = shown_host.viewer.layers[f"{LONG_NAME} beads"]
+    qtbot.waitUntil(lambda: "beads" in annotations.source.currentText())
+    qtbot.wait(300)
+    narrow = (*SET_UP.names, *ACQUIRE.names, *LOOK.names)
+    wide = {name: raised(docks[name]).minimumSizeHint().width() for name in narrow}
+    assert {name: width for name, width in wide.items() if width > 340} == {}
+    window = shown_host.viewer.window._qt_window
+    assert (window.width(), window.height()) == LAPTOP
 
 
 def test_every_control_is_explained_and_reached_by_keyboard(

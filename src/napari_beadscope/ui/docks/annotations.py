@@ -11,7 +11,15 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QComboBox,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+from superqt import QElidingLabel
 
 from napari_beadscope.ui.docks.annotation_table import AnnotationView
 from napari_beadscope.ui.docks.base import Dock
@@ -39,9 +47,14 @@ class AnnotationsDock(Dock):
         self._due.timeout.connect(self._show)
         self.bars = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self.bars.setSpacing(4)
-        self.bars.addLayout(self._build_source(), 1)
-        self.bars.addLayout(self._build_actions())
-        self.body.addLayout(self.bars)
+        self.bars.setContentsMargins(0, 0, 0, 0)
+        self._rows = self._build_source(), self._build_actions()
+        self.bars.addLayout(self._rows[0], 1)
+        self.bars.addLayout(self._rows[1])
+        self.both = QWidget()  # as narrow as one above the other, also while they are side by side
+        self.both.setLayout(self.bars)
+        self.both.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.body.addWidget(self.both)
         self.table = AnnotationView(
             lambda beads, field, value: self._say(beads, **{field: value}), self._choose_beads
         )
@@ -90,6 +103,7 @@ class AnnotationsDock(Dock):
         directions = QBoxLayout.Direction
         wide = self.width() >= _WIDE_PX
         self.bars.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
+        self.both.setMinimumWidth(max(row.minimumSize().width() for row in self._rows))
         super().resizeEvent(event)
 
     # widgets
@@ -100,7 +114,7 @@ class AnnotationsDock(Dock):
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.source.setMinimumWidth(110)
         self.source.activated.connect(self._choose_source)
-        self.count = QLabel()
+        self.count = QElidingLabel()
         row = QHBoxLayout()
         row.addWidget(self.source, 1)
         row.addWidget(self.count, 1)
@@ -128,7 +142,7 @@ class AnnotationsDock(Dock):
         self.save.clicked.connect(self._save)
         self.take = QPushButton("Take over live")
         self.take.clicked.connect(lambda: self.presenter.take_over())
-        self.state = QLabel()
+        self.state = QElidingLabel()
         row = QHBoxLayout()
         row.addWidget(self.state, 1)
         row.addWidget(self.save)
@@ -204,6 +218,7 @@ class AnnotationsDock(Dock):
                 self.source.setItemText(place, target.title)
         self.table.show_rows(self.presenter.rows(), target.selected())
         self.count.setText(self.presenter.summary())
+        self.count.setToolTip(self.presenter.summary())
         self._show_files()
         self._show_allowed()
 
@@ -216,8 +231,8 @@ class AnnotationsDock(Dock):
             toned(self.state, what, "warn" if unsaved else "ok")
         for widget in (self.state, self.save, self.take):
             widget.setVisible(is_layer)
-        kept = "" if is_layer else "What is said about live beads is kept in every recording"
-        self.count.setToolTip(kept)
+        if not is_layer:
+            self.count.setToolTip("What is said about live beads is kept in every recording")
         why = self.presenter.why_not_save()
         allow(self.save, "Write annotations.csv into the recording's folder", (bool(why), why))
         why = self.presenter.why_not_take_over()
