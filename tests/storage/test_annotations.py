@@ -8,7 +8,12 @@ import pytest
 
 from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.types import Annotation
-from napari_beadscope.storage.annotations import read_annotations, write_annotations
+from napari_beadscope.storage.annotations import (
+    check_texts,
+    merged,
+    read_annotations,
+    write_annotations,
+)
 
 SAID = {
     3: Annotation('a "quoted", label', True, "two\nlines\r\nand\rmore", True),
@@ -51,3 +56,40 @@ def test_no_file_and_no_folder(tmp_path: Path) -> None:
         read_annotations(tmp_path / "a.csv")
     with pytest.raises(StorageError, match="cannot write"):
         write_annotations(tmp_path / "none" / "a.csv", SAID)
+
+
+def test_a_long_note_is_read_and_damage_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_annotations(path, {1: Annotation(note="x" * 200_000)})
+    assert read_annotations(path) == {1: Annotation(note="x" * 200_000)}
+    path.write_bytes(b"bead,label\n1,a\n2,\xff\n")
+    with pytest.raises(InputError, match=r"a\.csv line 3 cannot be read"):
+        read_annotations(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (Annotation("x" * 201), "the label of bead 5 has 201 characters"),
+        (Annotation(note="x" * 10_001), "the note of bead 5 has 10001 characters"),
+        (Annotation("a\0b"), "the label of bead 5 holds a null character"),
+        (Annotation(note="\ud800"), "the note of bead 5 holds half a character"),
+    ],
+)
+def test_text_that_no_file_should_hold_is_refused(said: Annotation, what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        check_texts({5: said})
+    check_texts({5: Annotation("x" * 200, note="🧲" * 10_000)})
+
+
+def test_only_changes_are_merged_and_two_of_one_bead_are_refused() -> None:
+    read = {1: Annotation("old"), 2: Annotation("old"), 3: Annotation("old")}
+    disk = {1: Annotation("theirs"), 2: Annotation("old"), 4: Annotation(good=True)}
+    ours = {2: Annotation(), 4: Annotation(good=True), 5: Annotation("new")}
+    assert merged(disk, read, ours) == {
+        1: Annotation("theirs"),
+        4: Annotation(good=True),
+        5: Annotation("new"),
+    }
+    with pytest.raises(InputError, match="bead 1 was also changed elsewhere"):
+        merged(disk, read, {1: Annotation("ours")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,55 @@ def test_napari_opens_a_recording(make_napari_viewer: Any, tmp_path: Path) -> No
     viewer.open(str(folder / "recording.yaml"), plugin=None)
     assert len(viewer.layers) == 6
     viewer.dims.set_point(0, 4)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What napari was told to warn of."""
+    said: list[str] = []
+    monkeypatch.setattr(reader, "show_warning", said.append)
+    return said
+
+
+def cut(path: Path, share: float) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "what"),
+    [
+        ("frames.csv", 0.5, r"\d of 5 frames are"),
+        ("video_0000.ome.tif", 0.5, r"\d of 5 frames are"),
+        ("video_0000.ome.tif", 0, "5 of 5 frames are"),
+        ("tracks.csv", 0.5, r"\d of 10 track rows are"),
+    ],
+)
+def test_what_is_missing_of_a_damaged_recording_is_told(
+    tmp_path: Path, told: list[str], name: str, share: float, what: str
+) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK_FULL)
+    reader.read_recording(folder)
+    assert told == []
+    cut(folder / name, share)
+    reader.read_recording(folder)
+    assert len(told) == 1
+    assert re.search(what, told[0])
+    assert f"`beadscope recover {folder}`" in told[0]
+
+
+def test_what_is_missing_of_roi_movies_is_told(tmp_path: Path, told: list[str]) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK_ROIS)
+    reader.read_recording(folder)
+    assert told == []
+    cut(folder / "bead_0007.ome.tif", 0.7)
+    reader.read_recording(folder)
+    assert re.search(r"\d of 5 frames are missing", told[0])
+
+
+def test_rows_without_a_frame_are_not_piled_onto_the_last(tmp_path: Path, told: list[str]) -> None:
+    folder = make_recording(tmp_path / "r", AcquisitionMode.TRACK_FULL)
+    (folder / "frames.csv").unlink()
+    tracks = next(data for data, _, kind in reader.read_recording(folder) if kind == "tracks")
+    assert sorted(set(tracks[:, 1])) == FRAMES
+    assert "5 of 5 frames are missing" in told[0]

@@ -10,10 +10,12 @@ Text is quoted where it holds commas, quotes or line breaks.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from napari_beadscope.core.errors import InputError, StorageError
+from napari_beadscope.core.session_annotations import MAX_LABEL, MAX_NOTE
 from napari_beadscope.core.types import MAX_BEAD, Annotation
 from napari_beadscope.storage.manifest import write_atomic
 
@@ -34,26 +36,25 @@ def read_annotations(path: str | Path) -> dict[int, Annotation]:
         Names the file, line and column, and what is expected.
     """
     path = Path(path)
+    text = _text(path)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # whoever wrote it
+    lines = csv.reader(io.StringIO(text, newline=""))
+    found: dict[int, Annotation] = {}
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header = [name.strip() for name in next(lines, [])]
-            if "bead" not in header:
-                raise InputError(
-                    f"{path} line 1 lacks the column 'bead'",
-                    f"begin the file with the line {','.join(_COLUMNS)}",
-                )
-            found: dict[int, Annotation] = {}
-            for row in lines:
-                if any(row):
-                    where = f"{path} line {lines.line_num}"
-                    bead, said = _parse(dict(zip(header, row)), where)
-                    found[bead] = said
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}", "check the path") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        header = [name.strip() for name in next(lines, [])]
+        if "bead" not in header:
+            raise InputError(
+                f"{path} line 1 lacks the column 'bead'",
+                f"begin the file with the line {','.join(_COLUMNS)}",
+            )
+        for row in lines:
+            if any(row):
+                where = f"{path} line {lines.line_num}"
+                bead, said = _parse(dict(zip(header, row)), where)
+                found[bead] = said
+    except csv.Error as error:
         raise InputError(
-            f"{path} cannot be read as annotations ({error})", "give a CSV text file"
+            f"{path} line {lines.line_num} cannot be read as annotations ({error})", "correct it"
         ) from None
     return found
 
@@ -76,6 +77,59 @@ def write_annotations(
         raise StorageError(
             f"cannot write {path} ({error.strerror})", "check the folder and free space"
         ) from error
+
+
+def check_texts(annotations: Mapping[int, Annotation]) -> None:
+    """Refuse text that the engine would refuse too, or that no file can hold.
+
+    Raises
+    ------
+    InputError
+        Names the bead and what is wrong.
+    """
+    for bead, said in annotations.items():
+        for name, text, limit in (("label", said.label, MAX_LABEL), ("note", said.note, MAX_NOTE)):
+            what = f"the {name} of bead {bead}"
+            if len(text) > limit:
+                raise InputError(f"{what} has {len(text)} characters", f"use at most {limit}")
+            if "\0" in text:
+                raise InputError(f"{what} holds a null character", "leave it out")
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise InputError(f"{what} holds half a character", "leave it out")
+
+
+def merged(
+    disk: Mapping[int, Annotation],
+    read: Mapping[int, Annotation],
+    changes: Mapping[int, Annotation],
+) -> dict[int, Annotation]:
+    """Return what a file is to hold after changes that were made since it was read.
+
+    Parameters
+    ----------
+    disk, read : mapping of bead to Annotation
+        What the file says now, and what it said when it was read.
+    changes : mapping of bead to Annotation
+        What was changed here since; nothing else of the file is.
+
+    Raises
+    ------
+    InputError
+        The same bead was changed in the file too, to something else.
+
+    Examples
+    --------
+    >>> merged({1: Annotation("theirs")}, {}, {2: Annotation("ours")}).keys()
+    dict_keys([1, 2])
+    """
+    for bead, ours in sorted(changes.items(), key=lambda change: change[0]):
+        theirs = disk.get(bead, Annotation())
+        if theirs not in (ours, read.get(bead, Annotation())):
+            raise InputError(
+                f"what is said about bead {bead} was also changed elsewhere, and nothing was saved",
+                "open the recording again to see it, and annotate that bead there",
+            )
+    return tidy({**disk, **changes}.items())
 
 
 def cells(said: Annotation) -> str:
@@ -106,6 +160,25 @@ def annotation_of(row: Mapping[str, str], where: str) -> Annotation:
 def tidy(annotations: Iterable[tuple[int, Annotation]]) -> dict[int, Annotation]:
     """Return the annotations that say something, by bead."""
     return {bead: said for bead, said in annotations if said != Annotation()}
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}", "check the path") from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror})", "check the file and your rights to it"
+        ) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path} line {line} cannot be read as annotations ({error.reason})",
+            "give a CSV text file in UTF-8",
+        ) from None
 
 
 def _parse(row: Mapping[str, str], where: str) -> tuple[int, Annotation]:

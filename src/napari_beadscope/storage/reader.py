@@ -148,6 +148,27 @@ class Recording:
         """profiles.csv as ``(rows, 2 + bins)``: frame, bead, then the profile; else empty."""
         return tables.read_profiles(self.folder / PROFILES_NAME)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What a finished recording once had and the disk lacks, in words; empty if it is whole."""
+        manifest = self.manifest
+        if manifest.state == "open":
+            return ()
+        frames = [len(self.index)]
+        if manifest.mode.rois:
+            for record in manifest.beads:
+                path = self.folder / bead_name(record.bead)
+                frames.append(pages_of(path, bead_spec(manifest, record), manifest))
+        counts = (
+            ("frames", manifest.frames_written, min(frames)),
+            ("track rows", manifest.rows_written, len(self.tracks)),
+        )
+        return tuple(
+            f"{wanted - found} of {wanted} {name}"
+            for name, wanted, found in counts
+            if found < wanted
+        )
+
     def roi_movie(self, bead: int) -> np.ndarray:
         """Return the ROI movie of a bead as a read-only memory map ``(t, y, x)``.
 

@@ -123,19 +123,21 @@ def annotations_in(features: pd.DataFrame) -> dict[int, Annotation]:
 
 
 def bead_ids(features: pd.DataFrame) -> list[int]:
-    """Return the IDs of the beads; those added by hand are numbered after the others.
+    """Return the IDs of the beads; those added by hand, or copied, are numbered after the others.
 
     Examples
     --------
-    >>> bead_ids(pd.DataFrame({"bead": [5, -1, 2, -1]}))
-    [5, 6, 2, 7]
+    >>> bead_ids(pd.DataFrame({"bead": [5, -1, 2, -1, 5]}))
+    [5, 6, 2, 7, 8]
     """
     ids = [int(bead) for bead in features["bead"]]
     fresh = max(ids, default=-1)
+    taken: set[int] = set()
     for place, bead in enumerate(ids):
-        if bead < 0:
+        if bead < 0 or bead in taken:
             fresh += 1
             ids[place] = fresh
+        taken.add(ids[place])
     return ids
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_warning
 
-from napari_beadscope.core.types import Calibration
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.types import Annotation, Calibration
 from napari_beadscope.storage import Recording, open_recording
 from napari_beadscope.storage.beads_csv import is_bead_list
 from napari_beadscope.storage.magscope import is_magscope_hdf5, is_magscope_text
@@ -67,8 +69,11 @@ def read_recording(path: str | Path) -> list[LayerData]:
     list of (data, attributes, type)
         Video, or ROI movies at their places, as an Image ``(t, y, x)``; Tracks
         ``(bead, t, y, x)`` with z, quality, frame and time as features; beads as Points.
-        Coordinates are pixels of the full frame, drawn in um; t counts frames on disk. What is
-        said about beads are features of the beads.
+        Coordinates are pixels of the full frame, drawn in um; t counts frames on disk, and goes
+        on by their numbers where rows have no frame. What is said about beads are features of the
+        beads.
+
+    What is missing, or cannot be read, of a damaged recording is told as a warning of napari.
 
     Raises
     ------
@@ -85,6 +90,7 @@ def read_recording(path: str | Path) -> list[LayerData]:
         ids = [bead.bead for bead in recording.beads]
         sizes = [bead.roi.size for bead in recording.beads]
         layers.append(bead_layer(f"{name} beads", opened, ids, centres, sizes))
+    _tell_what_is_missing(recording)
     if not layers:
         empty = np.zeros(recording.manifest.frame_format.shape, np.uint8)
         layers = [(empty, {"name": f"{name} (no frames)", **opened.placing(2)}, "image")]
@@ -180,7 +186,10 @@ def _tracks(recording: Recording, name: str, opened: Opened) -> list[LayerData]:
     rows, mode = recording.tracks, recording.manifest.mode
     on_disk = recording.frame_numbers if mode.video or mode.rois else np.unique(rows["frame"])
     # With frames missing, the place of a frame in the file is not its number.
-    times = np.searchsorted(on_disk, rows["frame"]).clip(0, max(0, len(on_disk) - 1))
+    times = np.searchsorted(on_disk, rows["frame"])
+    last = on_disk[-1] if len(on_disk) else -1
+    beyond = rows["frame"] > last
+    times[beyond] = len(on_disk) - 1 + rows["frame"][beyond] - last
     return track_layer(f"{name} tracks", opened, rows, times)
 
 
@@ -188,7 +197,25 @@ def _opened(recording: Recording) -> Opened:
     folder, calibration = recording.folder, recording.manifest.calibration
     zlut = str(folder / calibration.zlut) if calibration.zlut else ""
     known = Calibration(calibration.nm_per_px, zlut)
-    return Opened(folder, known, recording.annotations, recording)
+    return Opened(folder, known, _annotations(recording), recording)
+
+
+def _annotations(recording: Recording) -> dict[int, Annotation]:
+    """Return what is said on disk; a damaged file is no reason to withhold video and tracks."""
+    try:
+        return recording.annotations
+    except InputError as error:
+        show_warning(f"Annotations cannot be shown or saved until this is mended: {error}")
+        return {}
+
+
+def _tell_what_is_missing(recording: Recording) -> None:
+    missing = recording.missing
+    if missing:
+        show_warning(
+            f"The recording in {recording.folder} is damaged: {' and '.join(missing)} are missing. "
+            f"Run `beadscope recover {recording.folder}`"
+        )
 
 
 def _metadata(recording: Recording, opened: Opened) -> dict[str, Any]:

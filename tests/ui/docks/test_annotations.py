@@ -24,6 +24,7 @@ from napari_beadscope.core.types import (
 )
 from napari_beadscope.storage import Manifest, RecordingWriter
 from napari_beadscope.storage.annotations import read_annotations, write_annotations
+from napari_beadscope.ui import reader
 from napari_beadscope.ui.docks.annotation_table import GOOD, LABEL, NOTE, REFERENCE
 from napari_beadscope.ui.docks.annotations import AnnotationsDock
 from napari_beadscope.ui.opened import annotations_in
@@ -291,3 +292,74 @@ def test_a_dock_that_is_closed_lets_go_of_the_layers(
     host.viewer.layers.remove(beads)
     assert dock.source.count() == 1
     assert dock.source.currentText() == "Live beads"
+
+
+def test_saving_leaves_what_others_have_said_meanwhile(
+    dock: AnnotationsDock, host: Any, recording: Path
+) -> None:
+    path = recording / "annotations.csv"
+    first = host.viewer.open(str(recording), plugin=PLUGIN)[1]
+    host.viewer.layers.selection.active = first
+    dock.presenter.say([9], label="here")
+    elsewhere = {**SAID, 4: Annotation("typed in an editor"), 88: Annotation("of no bead here")}
+    write_annotations(path, elsewhere)
+    dock.presenter.save()
+    assert read_annotations(path) == {**elsewhere, 9: Annotation("here")}
+    assert annotations_in(first.features)[4] == Annotation("typed in an editor")
+    assert dock.presenter.why_not_save() == "Nothing has changed since it was saved"
+
+    dock.presenter.say([7], label="ours", reference=False)
+    write_annotations(path, {7: Annotation("theirs")})
+    dock.presenter.save()
+    assert "bead 7 was also changed elsewhere" in dock.model.messages[-1].text
+    assert read_annotations(path) == {7: Annotation("theirs")}
+    assert annotations_in(first.features)[7] == Annotation("ours")
+
+
+def test_long_text_is_refused_in_an_opened_recording(
+    dock: AnnotationsDock, host: Any, recording: Path
+) -> None:
+    beads = host.viewer.open(str(recording), plugin=PLUGIN)[1]
+    host.viewer.layers.selection.active = beads
+    dock.presenter.say([9], note="x" * 140_000)
+    assert "note of bead 9 has 140000 characters" in dock.model.messages[-1].text
+    assert annotations_in(beads.features) == SAID
+    beads.features = beads.features.assign(note=["", "", "a\0b"])  # as napari's table may
+    dock.presenter.save()
+    assert "of bead 9 holds a null character" in dock.model.messages[-1].text
+    dock.session.start_live()
+    dock.presenter.take_over()
+    assert dock.session.scope.beads == ()
+    assert read_annotations(recording / "annotations.csv") == SAID
+
+
+def test_damaged_annotations_block_neither_opening_nor_are_written_over(
+    dock: AnnotationsDock, host: Any, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(reader, "show_warning", told.append)
+    damaged = "bead,good\n4,yes\n7,maybe\n"
+    (recording / "annotations.csv").write_text(damaged)
+    video, beads = host.viewer.open(str(recording), plugin=PLUGIN)
+    assert video.data.shape == (2, 100, 80)
+    assert len(told) == 1
+    assert f"{recording / 'annotations.csv'} line 3, column 'good'" in told[0]
+    host.viewer.layers.selection.active = beads
+    dock.presenter.say([4], label="new")
+    dock.presenter.save()
+    assert "annotations.csv line 3" in dock.model.messages[-1].text
+    assert (recording / "annotations.csv").read_text() == damaged
+
+
+def test_copied_beads_have_ids_of_their_own(
+    dock: AnnotationsDock, host: Any, recording: Path
+) -> None:
+    beads = host.viewer.open(str(recording), plugin=PLUGIN)[1]
+    host.viewer.layers.selection.active = beads
+    beads.selected_data = {0, 1}
+    beads._copy_data()
+    beads._paste_data()
+    assert [row.bead for row in dock.presenter.rows()] == [4, 7, 9, 10, 11]
+    dock.session.start_live()
+    dock.presenter.take_over()
+    assert [bead.bead for bead in dock.session.scope.beads] == [4, 7, 9, 10, 11]

@@ -14,7 +14,13 @@ from typing import Any, Protocol
 
 from napari_beadscope.core.errors import BeadscopeError, InputError
 from napari_beadscope.core.types import Annotation
-from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, write_annotations
+from napari_beadscope.storage.annotations import (
+    ANNOTATIONS_NAME,
+    check_texts,
+    merged,
+    read_annotations,
+    write_annotations,
+)
 from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.opened import (
     Opened,
@@ -164,10 +170,32 @@ class LayerBeads:
         recording = self.opened.recording
         return None if recording is None else recording.folder
 
+    def changes(self) -> dict[int, Annotation]:
+        """Return what is said otherwise than when it was read; a bead that is gone has no say."""
+        now, read = self.annotations(), self.opened.annotations
+        said = {bead: now.get(bead, _NOTHING) for bead in self.beads()}
+        return {bead: one for bead, one in said.items() if one != read.get(bead, _NOTHING)}
+
     def unsaved(self) -> int:
-        """Return of how many beads something else is said than on disk."""
-        now, before = self.annotations(), self.opened.annotations
-        return sum(now.get(bead) != before.get(bead) for bead in now.keys() | before.keys())
+        """Return of how many beads something else is said than when it was read."""
+        return len(self.changes())
+
+    def save(self, folder: Path) -> None:
+        """Write what was changed here, and show what others have written meanwhile.
+
+        Raises
+        ------
+        BeadscopeError
+            It cannot be saved; the file is as it was.
+        """
+        changes, read = self.changes(), self.opened.annotations
+        check_texts(changes)
+        path = folder / ANNOTATIONS_NAME
+        disk = read if not folder.is_dir() else read_annotations(path) if path.exists() else {}
+        said = merged(disk, read, changes)
+        write_annotations(path, said)
+        self.opened.annotations = said
+        self.write({bead: said.get(bead, _NOTHING) for bead in self.beads()})
 
 
 class AnnotationsPresenter:
@@ -222,8 +250,15 @@ class AnnotationsPresenter:
         said = self.target.annotations()
         wanted = {bead: replace(said.get(bead, _NOTHING), **changes) for bead in beads}
         wanted = {b: text for b, text in wanted.items() if text != said.get(b, _NOTHING)}
-        if wanted:
-            self.target.write(wanted)
+        if not wanted:
+            return
+        if isinstance(self.target, LayerBeads):  # else the engine checks it
+            try:
+                check_texts(wanted)
+            except InputError as error:
+                self._session.fail(error, doing="Setting annotations")
+                return
+        self.target.write(wanted)
 
     def summary(self) -> str:
         """Return how many beads there are and what is said, in words."""
@@ -252,17 +287,15 @@ class AnnotationsPresenter:
         return "" if target.unsaved() else "Nothing has changed since it was saved"
 
     def save(self) -> None:
-        """Write what is said into the recording's folder."""
+        """Write what was changed into the recording's folder; nothing else in its file changes."""
         target = self.target
         if isinstance(target, LiveBeads) or target.folder is None:
             return
-        said = target.annotations()
         try:
-            write_annotations(target.folder / ANNOTATIONS_NAME, said)
+            target.save(target.folder)
         except BeadscopeError as error:
             self._session.fail(error, doing="Saving annotations")
             return
-        target.opened.annotations = said
         self._tell(f"Annotations saved to {target.folder / ANNOTATIONS_NAME}")
 
     def why_not_take_over(self) -> str:
@@ -288,10 +321,15 @@ class AnnotationsPresenter:
                 InputError("the beads' ROIs differ in size", "use one ROI size for all beads")
             )
             return
-        if calibration != now:
-            self._calibrate(calibration)
         ids = {bead.bead for bead in beads}
         said = {bead: text for bead, text in target.annotations().items() if bead in ids}
+        try:
+            check_texts(said)
+        except InputError as error:
+            self._session.fail(error, doing="Taking over")
+            return
+        if calibration != now:
+            self._calibrate(calibration)
         self._session.set_beads(beads, said)
         where = "" if self._session.scope is not None else ", for the next start of the camera"
         self._tell(f"{len(beads)} beads taken over from {target.title}{where}")
