@@ -23,7 +23,7 @@ from napari_beadscope.core.errors import (
 )
 from napari_beadscope.core.messages import Progress, Stopping
 from napari_beadscope.core.types import Bead
-from napari_beadscope.engine import list_engines
+from napari_beadscope.engine import EngineInfo, list_engines
 from napari_beadscope.engine.places import runtime_folder, socket_address
 from napari_beadscope.ring.segment import segment_names
 from napari_beadscope.script import Scope
@@ -305,3 +305,25 @@ def test_an_engine_of_another_version_is_named_and_not_left_behind(
     with pytest.raises(EngineError, match="another version of napari-beadscope"):
         scope.start()
     assert list_engines() == ()
+
+
+def test_others_are_told_that_an_engine_records(options: dict, tmp_path: Path) -> None:
+    def word() -> EngineInfo:
+        return next(one for one in list_engines() if one.engine_id == scope.engine.engine_id)
+
+    def wait_for(folder: str) -> None:
+        end_s = time.monotonic() + 10
+        while word().recording != folder:
+            assert time.monotonic() < end_s
+            time.sleep(0.02)
+
+    with Scope("simulated", options=options, settings=SMALL) as scope:
+        scope.start_live()
+        first = word()
+        assert first.recording == ""
+        folder = scope.start_recording(tmp_path / "r", "full")
+        wait_for(str(folder))
+        assert abs(word().recording_since_unix_s - time.time()) < 10
+        assert word().started_unix_s == first.started_unix_s
+        scope.stop_recording()
+        wait_for("")

@@ -47,6 +47,8 @@ class FakeEngine:
     camera: str = "simulated"
     pid: int = 4711
     started_unix_s: float = 0.0
+    recording: str = ""
+    recording_since_unix_s: float = 0.0
 
 
 class FakeScope(FakeMotors):

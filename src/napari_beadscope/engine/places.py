@@ -31,6 +31,8 @@ class EngineInfo(msgspec.Struct, frozen=True):
     address: str
     secret: str
     started_unix_s: float
+    recording: str = ""  # folder, '' while it does not record
+    recording_since_unix_s: float = 0.0
 
 
 def runtime_folder() -> Path:

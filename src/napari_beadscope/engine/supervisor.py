@@ -100,6 +100,8 @@ class Supervisor:
         self._ring: FrameWriter | None = None
         self._generation = 0
         self._properties: dict[str, Any] = {}
+        self._started_unix_s = time.time()
+        self._recording, self._recording_since_unix_s = "", 0.0  # as others are told
         self._make_shared()
         self._callers = Callers(socket_address(self.session), self._secret, self._inbox)
         state, effects = session.start(config.camera_id, config.limits, time.monotonic())
@@ -124,7 +126,9 @@ class Supervisor:
             os.getpid(),
             socket_address(self.session),
             self._secret,
-            time.time(),
+            self._started_unix_s,
+            self._recording,
+            self._recording_since_unix_s,
         )
 
     def run(self) -> None:
@@ -137,6 +141,7 @@ class Supervisor:
                 next_tick = time.monotonic() + _TICK_S
                 self._handle(Tick(self._heartbeat_ages()))
                 self._announce()
+                self._tell_others()
 
     def close(self) -> None:
         """Remove everything that the engine has put anywhere."""
@@ -307,6 +312,18 @@ class Supervisor:
             self._ring.release_reader(1 + int(name.removeprefix("tracker-")))
 
     # front ends
+
+    def _tell_others(self) -> None:
+        """Let those that are not attached know whether this engine records."""
+        recording = self._state.recording
+        folder = "" if recording is None else recording.task.folder
+        if folder == self._recording:
+            return
+        self._recording, self._recording_since_unix_s = folder, time.time() if folder else 0.0
+        try:
+            write_info(self.info)
+        except OSError as error:  # it is a courtesy: the recording is more important
+            _LOG.warning("the word of this engine cannot be renewed: %s", error)
 
     def _announce(self) -> None:
         if self._callers.has_clients or self._state.phase is Phase.STARTING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_beadscope.core.errors import BeadscopeError
@@ -20,6 +20,7 @@ from napari_beadscope.ui.live_view import LiveView
 from napari_beadscope.ui.messages import no_display
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.notices import Notices
+from napari_beadscope.ui.other_engines import records
 from napari_beadscope.ui.overlays import Overlays
 from napari_beadscope.ui.own import OwnThings
 from napari_beadscope.ui.ports import EngineScopes, ScopePort, ScopeSource
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 TICK_MS = 34
 #: Qt platforms without OpenGL, on which a layer cannot be drawn.
 _NO_DISPLAY = ("offscreen", "minimal")
+#: How often it is asked whether an engine that is offered runs still.
+_LOOK_EVERY_MS = 3000
 #: Who opens the viewer may be about to attach it.
 _OFFER_AFTER_MS = 400
 
@@ -52,6 +55,9 @@ class SessionHost(QObject):
         Runs jobs, see `JobLane`.
     """
 
+    #: Emitted before the viewer and its session are let go of.
+    ending = Signal()
+
     def __init__(
         self,
         viewer: napari.viewer.Viewer,
@@ -67,14 +73,17 @@ class SessionHost(QObject):
         self.own = OwnThings(self.viewer, self.session)
         self._notices = Notices()
         self._latency = ScreenLatency()
-        self._offered: frozenset[str] = frozenset()
+        self._offered: dict[str, str] = {}  # words by engine
         self._can_draw = QApplication.platformName() not in _NO_DISPLAY
         self._begun = False
-        self._closed = False
+        self._closed = self._ending = False
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.tick)
+        self._look_timer = QTimer(self)
+        self._look_timer.setInterval(_LOOK_EVERY_MS)
+        self._look_timer.timeout.connect(self._look)
         events = self.session.model.events
         events.live.connect(self._live_changed)
         events.phase.connect(self._phase_changed)
@@ -85,10 +94,13 @@ class SessionHost(QObject):
 
     def close(self) -> None:
         """Stop the timer and let go of the engine, which goes on; twice is fine."""
-        if self._closed:
+        if self._ending:
             return
+        self._ending = True
+        self.ending.emit()
         self._closed = True
         self._timer.stop()
+        self._look_timer.stop()
         self.session.close()
         self.overlays.close()
         self.own.close()
@@ -174,24 +186,34 @@ class SessionHost(QObject):
 
     def _engines_found(self, engines: tuple[Any, ...]) -> None:
         """Offer an engine that runs, unless this viewer is on its way to one."""
+        there = {engine.engine_id for engine in engines}
+        for engine_id in self._offered.keys() - there:
+            self._notices.withdraw(self._offered.pop(engine_id))
         if engines:
             QTimer.singleShot(_OFFER_AFTER_MS, self._offer)
+            self._look_timer.start()
+        else:
+            self._look_timer.stop()
+
+    def _look(self) -> None:
+        if self.session.others.found:
+            self.session.look_for_engines()
 
     def _offer(self) -> None:
         session = self.session
         if self._closed or session.scope is not None or session.model.busy:
             return
-        engine = session.model.engines[-1]
-        if engine.engine_id in self._offered:
+        engine = session.others.offered
+        if engine is None or engine.engine_id in self._offered:
             return
-        self._offered |= {engine.engine_id}
         since = time.strftime("%H:%M", time.localtime(engine.started_unix_s))
-        self._notices.offer(
-            f"BeadScope has run the camera '{engine.camera}' since {since}, without this window. "
-            "Attach to see it, with its beads and its recording.",
-            "Attach",
-            lambda: session.attach(engine.engine_id),
+        also = f" and {records(engine)}" if engine.recording else ""
+        text = (
+            f"BeadScope has run the camera '{engine.camera}' since {since}{also}, "
+            "without this window. Attach to see it, with its beads and its recording."
         )
+        self._offered[engine.engine_id] = text
+        self._notices.offer(text, "Attach", lambda: session.attach(engine.engine_id))
 
 
 def host_of(

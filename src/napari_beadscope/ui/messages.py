@@ -6,12 +6,14 @@ Owns the way from an engine's event or an exception to a `Message`. Must not kno
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from napari_beadscope.core import messages as events
-from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.errors import BeadscopeError, EngineError
 from napari_beadscope.ui.model import Message
 
 MAX_MESSAGES = 200
@@ -69,6 +71,25 @@ def message_of_error(error: BaseException, traceback_text: str = "", doing: str 
         where = f"{doing}: " if doing else ""
         text = f"{where}unexpected {type(error).__name__}: {error}"
     return Message("error", text, time.time(), traceback_text)
+
+
+def end_of_engine(error: Exception, recording: Path | None) -> Exception:
+    """Return the error to tell for an engine's end, which may have cut off a recording.
+
+    Examples
+    --------
+    >>> from napari_beadscope.core.errors import EngineError
+    >>> told = end_of_engine(EngineError("the engine is gone", "start it"), Path("/data/run"))
+    >>> told.what, told.remedy.endswith("then press Live")
+    ('the engine is gone and the recording was cut off', True)
+    """
+    if recording is None:
+        return error
+    what = error.what if isinstance(error, BeadscopeError) else f"the engine is gone ({error})"
+    return EngineError(
+        f"{what} and the recording was cut off",
+        f"run `beadscope recover {shlex.quote(str(recording))}`, then press Live",
+    )
 
 
 def message_of_event(event: Any) -> Message | None:

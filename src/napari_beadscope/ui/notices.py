@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase
@@ -50,6 +51,12 @@ class Notices:
     def offer(self, text: str, button: str, accept: Callable[[], None]) -> None:
         """Offer something, with a button that accepts it."""
         _dispatch(text, "info", ((button, lambda _: accept()),))
+
+    def withdraw(self, text: str) -> None:
+        """Take away what was offered in these words, if it is shown still."""
+        for shown in QApplication.allWidgets():
+            if isinstance(shown, NapariQtNotification) and shown.message.text() == text:
+                shown.close()
 
 
 class _Notice(Notification):

@@ -18,11 +18,18 @@ from napari_beadscope.core import messages as events
 from napari_beadscope.core.errors import BeadscopeError, StateError
 from napari_beadscope.core.types import Annotation, Bead
 from napari_beadscope.ui.bead_edits import BeadEdits
+from napari_beadscope.ui.fresh_engine import set_up
 from napari_beadscope.ui.jobs import Job, JobLane, Launch, Outcome
 from napari_beadscope.ui.lock_watch import LockWatch
 from napari_beadscope.ui.long_jobs import LongJobs
-from napari_beadscope.ui.messages import message_of_error, message_of_event, with_message
+from napari_beadscope.ui.messages import (
+    end_of_engine,
+    message_of_error,
+    message_of_event,
+    with_message,
+)
 from napari_beadscope.ui.model import Message, Phase, SessionModel
+from napari_beadscope.ui.other_engines import OtherEngines
 from napari_beadscope.ui.ports import ScopePort, ScopeSource
 from napari_beadscope.ui.watch import EngineWatch, Overlay
 
@@ -63,6 +70,7 @@ class Session:
         self._scopes = scopes
         self._report = report
         self.launch = launch
+        self.others = OtherEngines(self, scopes)
         self._lane = JobLane(launch, self._set_busy)
         self.jobs = LongJobs(self.model, launch, lambda: self._scope, self.fail, self.say)
         self.edits = BeadEdits(self)
@@ -102,7 +110,12 @@ class Session:
     def start_live(self) -> None:
         """Start the chosen camera, and its engine if need be; then `model.live` is True."""
         wanted = (self.model.camera_id, dict(self.model.options))
-        self._submit("Starting the camera", lambda: self._start_work(wanted), self._entered_live)
+        self._submit(
+            "Starting the camera",
+            lambda: self._start_work(wanted),
+            self._entered_live,
+            self.look_for_engines,  # another engine may be why
+        )
 
     def stop_live(self) -> None:
         """Stop to show frames; the camera stops too unless a recording needs it."""
@@ -133,19 +146,15 @@ class Session:
 
     def look_for_engines(self) -> None:
         """Fill `model.engines` with the engines that run on this machine."""
-        self._submit(
-            "Looking for running engines",
-            self._scopes.running,
-            lambda engines: setattr(self.model, "engines", tuple(engines)),
-        )
+        self.others.look()
 
     def close(self) -> None:
         """Let go of the engine, which goes on; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
-        self._lane.close()
-        self.jobs.close()
+        for lane in (self._lane, self.jobs, self.others):
+            lane.close()
         self.model.live = False
         self._let_go()
 
@@ -254,7 +263,9 @@ class Session:
 
     def _start_work(self, wanted: tuple[str, dict[str, Any]]) -> tuple[ScopePort, Any]:
         scope = self._scope
-        if scope is not None and self._started_with not in (None, wanted):
+        if scope is None:
+            self.others.refuse(wanted[0])
+        elif self._started_with not in (None, wanted):
             if self.model.recording is not None:
                 raise StateError(
                     "the camera cannot be changed while recording", "stop the recording first"
@@ -271,29 +282,15 @@ class Session:
         scope = self._scopes.create(*wanted)
         scope.start()
         try:
-            self._set_up(scope)
+            if self._closed:
+                scope.detach()
+            else:
+                set_up(scope, self.model)
             self._started_with = wanted
             return scope, tuple(scope.camera_properties())
         except BeadscopeError:
             scope.stop()
             raise
-
-    def _set_up(self, scope: ScopePort) -> None:
-        """Bring a fresh engine to what the model says; runs on a job's thread."""
-        if self._closed:
-            scope.detach()
-            return
-        calibration = self.model.calibration
-        scope.set_calibration(calibration.nm_per_px, calibration.zlut)
-        if self.model.method:
-            scope.set_method(self.model.method)
-        scope.start_live()
-        shape = scope.format.shape
-        beads = tuple(bead for bead in self.model.beads if bead.roi.inside(shape))
-        if beads:
-            ids = {bead.bead for bead in beads}
-            said = self.model.annotations.items()
-            scope.set_beads(beads, {bead: text for bead, text in said if bead in ids})
 
     def _entered_live(self, value: tuple[ScopePort, Any]) -> None:
         scope, properties = value
@@ -331,6 +328,7 @@ class Session:
             self._scope = None
 
     def _lost(self, error: Exception) -> None:
+        error = end_of_engine(error, self.model.recording)
         self._let_go()
         self._started_with = None
         self.model.live = False

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError
@@ -284,6 +285,35 @@ def test_camera_offers_a_running_engine(
     qtbot.waitUntil(lambda: host.session.model.live)
     record = open_dock(host, "Acquisition")
     assert "Stop" in record.button.text()
+    assert not camera.offer.isVisible()
+    host.close()
+
+
+def test_an_offer_goes_with_its_engine(
+    make_napari_viewer: Any,
+    scopes: Any,
+    qtbot: Any,
+    open_dock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from fake_scope import FakeEngine
+    from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+    from napari_beadscope.ui import host as host_module
+
+    def notifications() -> list[Any]:
+        found = QApplication.allWidgets()
+        return [one for one in found if isinstance(one, NapariQtNotification) and one.isVisible()]
+
+    monkeypatch.setattr(host_module, "_LOOK_EVERY_MS", 200)
+    scopes.engines = (FakeEngine(recording="/data/night"),)
+    host = host_module.host_of(make_napari_viewer(show=True), scopes)
+    camera = open_dock(host, "Camera")
+    qtbot.waitUntil(lambda: bool(notifications()))
+    assert " and records (since " in notifications()[0].message.text()
+    assert camera.offer.isVisible()
+    scopes.engines = ()
+    qtbot.waitUntil(lambda: not notifications())
     assert not camera.offer.isVisible()
     host.close()
 

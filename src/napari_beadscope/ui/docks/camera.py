@@ -163,6 +163,7 @@ class CameraDock(Dock):
             (events.screen, self._show_gone),
             (events.engines, self._show_offer),
             (events.phase, self._show_offer),
+            (events.status, self._show_offer),
         )
 
     def _chosen(self, row: int) -> None:
@@ -264,5 +265,6 @@ class CameraDock(Dock):
 
     def _show_offer(self, _: Any = None) -> None:
         text = self.presenter.offer()
-        self.offer_text.setText(text)
+        if text != self.offer_text.text():
+            self.offer_text.setText(text)
         self.offer.setVisible(bool(text))

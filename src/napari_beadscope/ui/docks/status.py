@@ -117,7 +117,7 @@ class StatusDock(Dock):
         """Return pairs of model signal and slot."""
         events = self.model.events
         numbers = ("status", "screen", "screen_latency_ms", "drop_reason", "live", "recording")
-        headline = ("status", "phase", "busy", "live", "recording", "answer_age_s")
+        headline = ("status", "phase", "busy", "live", "recording", "answer_age_s", "engines")
         return (
             *((getattr(events, name), self._show_numbers) for name in numbers),
             *((getattr(events, name), self._show_numbers) for name in ("mode", "root", "beads")),

@@ -15,6 +15,7 @@ from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.messages import StreamChanged
 from napari_beadscope.core.window import Window
 from napari_beadscope.ui.model import Message, Phase
+from napari_beadscope.ui.other_engines import records
 from napari_beadscope.ui.presenters.fields import Field, field_of_property
 from napari_beadscope.ui.presenters.options import option_fields
 from napari_beadscope.ui.roi_box import Box
@@ -225,17 +226,18 @@ class CameraPresenter:
         self._session.start_live()
 
     def attach(self) -> None:
-        """Attach to the newest of the running engines."""
-        engines = self._session.model.engines
-        if engines:
-            self._session.attach(engines[-1].engine_id)
+        """Attach to the engine that is offered."""
+        engine = self._session.others.offered
+        if engine is not None:
+            self._session.attach(engine.engine_id)
 
     def offer(self) -> str:
         """Return the sentence that offers to attach, '' when there is nothing to offer."""
-        model = self._session.model
-        if self._session.scope is not None or not model.engines:
+        engine = self._session.others.offered
+        if engine is None:
             return ""
-        engine = model.engines[-1]
+        if engine.recording:
+            return f"Runs and {records(engine)}: {engine.camera}"
         since = time.strftime("%H:%M", time.localtime(engine.started_unix_s))
         return f"Running since {since}: {engine.camera}"
 

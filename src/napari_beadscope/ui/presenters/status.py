@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_beadscope.ui.model import Message, Phase
+from napari_beadscope.ui.other_engines import records
 from napari_beadscope.ui.presenters.amounts import bytes_text, clock, duration_text
 from napari_beadscope.ui.presenters.disk import DiskGauge
 from napari_beadscope.ui.session import Session
@@ -93,11 +94,15 @@ class StatusPresenter:
             return f"{step[:1].upper()}{step[1:]}… tracking starts when that is done", "ok"
         if model.busy:
             return f"{model.busy}…", "ok"
+        other = self._session.others.recording
         if model.phase is Phase.NONE:
-            return "No engine: press Live to start one", "ok"
+            if other is None:
+                return "No engine: press Live to start one", "ok"
+            return f"A microscope runs and {records(other)}: press Attach in Camera", "warn"
+        own = "Live" if model.live else "Idle"
         if model.recording is not None:
-            return f"Recording into {model.recording.name}", "ok"
-        return ("Live" if model.live else "Idle"), "ok"
+            own = f"Recording into {model.recording.name}"
+        return (own, "ok") if other is None else (f"{own}; another one {records(other)}", "warn")
 
     def notice(self) -> tuple[str, str]:
         """Return what is wrong now in full sentences, '' if nothing is, and its tone."""
