@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Any
@@ -117,6 +118,46 @@ def test_a_slow_source_holds_nobody_up() -> None:
     go.set()
     sampler.close()
     assert time.monotonic() - start_s < 5
+
+
+def test_a_source_that_blocks_or_exits_stops_no_other(qtbot: Any) -> None:
+    samples, go = Samples(), threading.Event()
+    sampler = Sampler(samples)
+    sampler.add("fine", lambda: 1.0)
+    sampler.add("blocked", lambda: float(go.wait(60)))
+    sampler.add("exits", lambda: sys.exit(1))
+    qtbot.waitUntil(lambda: len(samples.read("exits")[1]) > 3)
+    seen = len(samples.read("fine")[1])
+    qtbot.waitUntil(lambda: len(samples.read("fine")[1]) > seen + 3)
+    assert [one.name for one in sampler.take_failures()] == ["exits"]
+    sampler.add("blocked", lambda: 2.0)  # takes the place of the one that hangs
+    qtbot.waitUntil(lambda: len(samples.read("blocked")[1]) > 3)
+    go.set()
+    sampler.add("hangs", lambda: float(threading.Event().wait(60)))
+    time.sleep(0.3)
+    start_s = time.monotonic()
+    sampler.close()
+    assert time.monotonic() - start_s < 1.0
+    assert set(samples.read("blocked")[1]) == {2.0}
+
+
+def test_errors_that_change_are_told_once_until_the_source_works_again(qtbot: Any) -> None:
+    calls: list[int] = []
+
+    def changing() -> float:
+        calls.append(1)
+        if len(calls) in range(8, 22):
+            return 1.0
+        raise ValueError(f"call {len(calls)}")
+
+    sampler = Sampler(Samples())
+    sampler.add("changing", changing)
+    qtbot.waitUntil(lambda: len(calls) > 6, timeout=10_000)
+    told = sampler.take_failures()
+    assert [str(one.error) for one in told] == ["call 1"]
+    qtbot.waitUntil(lambda: len(calls) > 24, timeout=10_000)
+    assert [str(one.error) for one in sampler.take_failures()] == ["call 22"]
+    sampler.close()
 
 
 def test_samples_keep_the_newest_in_order() -> None:

@@ -1,25 +1,26 @@
 """Quantities that come one by one: motors' positions, and what users plot.
 
-Owns the sampling of users' sources in a thread of its own, so that a slow one holds nobody up.
+Owns the sampling of users' sources, each in a thread of its own: a slow one holds nobody up.
 Must not know Qt or who draws them.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 
-_LOG = logging.getLogger(__name__)
 #: Ten minutes at ten per second.
 KEPT = 6000
 EVERY_S = 0.1
+#: A source that has failed works again after so many values in a row.
+WORKS_AGAIN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A user's source that raised, for the first time or in a new way."""
+    """A user's source that raised, for the first time since it worked."""
 
     name: str
-    error: Exception
+    error: BaseException
     traceback: str
 
 
@@ -87,10 +88,52 @@ class Samples:
             return rows[:, 0].copy(), rows[:, 1].copy()
 
 
-class Sampler:
-    """Reads users' sources ten times a second.
+class _Reader:
+    """One source, read in a thread of its own until it is told to stop."""
 
-    A source that raises has no value then; it is told of once, and asked again.
+    def __init__(
+        self,
+        quantity: Quantity,
+        source: Callable[[], float],
+        take: Callable[[Quantity, int, float], None],
+        fail: Callable[[Failure], None],
+    ) -> None:
+        self._quantity, self._source, self._take, self._fail = quantity, source, take, fail
+        self.stop = threading.Event()
+        self._worked = WORKS_AGAIN  # times in a row, since it last failed
+        self._told = False
+        self.thread = threading.Thread(
+            target=self._run, name=f"beadscope-timeplot-{quantity.name}", daemon=True
+        )
+
+    def _run(self) -> None:
+        while not self.stop.wait(EVERY_S):
+            value, failure = self._read()
+            if self.stop.is_set():  # closed, or another source has taken the name
+                return
+            if failure is not None and not self._told:
+                self._told = True
+                self._fail(failure)
+            self._take(self._quantity, time.monotonic_ns(), value)
+
+    def _read(self) -> tuple[float, Failure | None]:
+        try:
+            value = float(self._source())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  users' code, even sys.exit(); it is told
+            self._worked = 0
+            return math.nan, Failure(self._quantity.name, error, traceback.format_exc())
+        self._worked += 1
+        self._told = self._told and self._worked < WORKS_AGAIN
+        return value, None
+
+
+class Sampler:
+    """Reads users' sources ten times a second, each in a thread of its own.
+
+    A source that raises has no value then; it is told of once until it works again, and asked
+    again. One that is slow, or never returns, holds nobody up but itself.
 
     Parameters
     ----------
@@ -100,47 +143,30 @@ class Sampler:
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
-        self._sources: dict[str, tuple[Quantity, Callable[[], float]]] = {}
-        self._told: dict[str, str] = {}
-        self._failures: list[Failure] = []
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._readers: dict[str, _Reader] = {}
+        self._failures: SimpleQueue[Failure] = SimpleQueue()
+        self._closed = False
 
     def add(self, name: str, source: Callable[[], float], unit: str = "") -> None:
         """Sample `source` from now on; one of the same name is replaced."""
-        self._sources[name] = (Quantity(name, unit, own=True), source)
-        self._told.pop(name, None)
-        if self._thread is None and not self._stop.is_set():
-            self._thread = threading.Thread(
-                target=self._run, name="beadscope-timeplots", daemon=True
-            )
-            self._thread.start()
+        if self._closed:
+            return
+        if name in self._readers:
+            self._readers[name].stop.set()
+        quantity = Quantity(name, unit, own=True)
+        reader = _Reader(quantity, source, self._samples.add, self._failures.put)
+        self._readers[name] = reader
+        reader.thread.start()
 
     def take_failures(self) -> list[Failure]:
         """Return what has gone wrong since the last call."""
-        taken, self._failures = self._failures, []
-        return taken
+        return [self._failures.get() for _ in range(self._failures.qsize())]
 
     def close(self) -> None:
-        """Stop to sample; waits at most 0.2 s for a source that is being read."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=0.2)
-
-    def sample(self) -> None:
-        """Read every source once."""
-        for quantity, source in list(self._sources.values()):
-            try:
-                value = float(source())
-            except Exception as error:  # noqa: BLE001  users' code; it is told to the user
-                value = math.nan
-                words = f"{type(error).__name__}: {error}"
-                if self._told.get(quantity.name) != words:
-                    self._told[quantity.name] = words
-                    failure = Failure(quantity.name, error, traceback.format_exc())
-                    self._failures = [*self._failures, failure]
-            self._samples.add(quantity, time.monotonic_ns(), value)
-
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            self.sample()
+        """Stop to sample; waits at most 0.2 s for sources that are being read."""
+        self._closed = True
+        for reader in self._readers.values():
+            reader.stop.set()
+        end_s = time.monotonic() + 0.2
+        for reader in self._readers.values():
+            reader.thread.join(timeout=max(0.0, end_s - time.monotonic()))
