@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from napari_beadscope.core.errors import SettingsError
-from napari_beadscope.core.settings import Settings, describe
+from napari_beadscope.core.errors import InputError, SettingsError
+from napari_beadscope.core.settings import Settings, describe, expanded
 from napari_beadscope.core.types import AcquisitionMode
 
 
@@ -72,3 +72,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(
 def test_bad_sections_are_refused(data: dict[str, Any], part: str) -> None:
     with pytest.raises(SettingsError, match=part.replace("(", r"\(")):
         Settings.from_dict(data)
+
+
+def test_a_home_folder_that_is_not_there_is_one_sentence() -> None:
+    settings = Settings().replace({"recording.folder": "~nobodyx/a"})
+    with pytest.raises(SettingsError, match="cannot be '~nobodyx/a': there is no home"):
+        _ = settings.recording.path
+    with pytest.raises(InputError, match="no home folder '~nobodyx': write the path without ~"):
+        expanded("~nobodyx/a")

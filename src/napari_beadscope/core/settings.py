@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_beadscope.core.errors import SettingsError
+from napari_beadscope.core.errors import InputError, SettingsError
 from napari_beadscope.core.types import METHODS, AcquisitionMode
 
 
@@ -30,6 +30,23 @@ def _other(default: Any, meaning: str, choices: str = "") -> Any:
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def expanded(path: str | Path) -> Path:
+    """Return `path` with ``~`` resolved.
+
+    Raises
+    ------
+    InputError
+        There is no such user, or nobody knows where that home folder is.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        who = Path(path).parts[0]
+        raise InputError(
+            f"there is no home folder {who!r}", "write the path without ~, or ~/ for your own"
+        ) from None
 
 
 class CameraSettings(_Section):
@@ -81,8 +98,12 @@ class RecordingSettings(_Section):
 
     @property
     def path(self) -> Path:
-        """`folder` with ``~`` resolved."""
-        return Path(self.folder).expanduser()
+        """`folder` with ``~`` resolved; `SettingsError` if that leads nowhere."""
+        try:
+            return expanded(self.folder)
+        except InputError as error:
+            what = f"'recording.folder' cannot be {self.folder!r}: {error.what}"
+            raise SettingsError(what, error.remedy) from None
 
 
 class EngineSettings(_Section):

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.session_state import Limits
-from napari_beadscope.core.settings import Settings
+from napari_beadscope.core.settings import Settings, expanded
 from napari_beadscope.core.types import Calibration
 from napari_beadscope.engine import EngineConfig
 from napari_beadscope.storage import load_settings
@@ -86,17 +86,17 @@ def recording_folder(folder: str | Path | None, name: str, settings: Settings) -
         `name` would leave the folder.
     """
     if folder is not None and not name:
-        return Path(folder).expanduser().absolute()
+        return expanded(folder).absolute()
     if re.search(r"[/\\\0]", name) or name in (".", ".."):
         raise InputError(f"{name!r} cannot be a recording's name", "leave out / and \\")
-    root = settings.recording.path if folder is None else Path(folder).expanduser()
+    root = settings.recording.path if folder is None else expanded(folder)
     date = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
     return root.absolute() / f"{date}_{name or 'recording'}"
 
 
 def absolute(path: str | Path) -> str:
     """Return the absolute path as text; '' stays ''."""
-    return str(Path(path).expanduser().absolute()) if str(path) else ""
+    return str(expanded(path).absolute()) if str(path) else ""
 
 
 def _with_absolute_path(camera: str) -> str:
@@ -104,4 +104,4 @@ def _with_absolute_path(camera: str) -> str:
     kind, colon, path = camera.partition(":")
     if kind != "replay" or not colon:
         return camera
-    return f"{kind}:{Path(path).expanduser().absolute()}"
+    return f"{kind}:{expanded(path).absolute()}"

@@ -42,7 +42,11 @@ def use_settings(session: Session, settings: Settings, names: Collection[str]) -
     """Bring what docks show, and an engine that runs, to the settings of these names."""
     model, tracking = session.model, settings.tracking
     if "recording.folder" in names:
-        model.root = settings.recording.path
+        try:
+            model.root = settings.recording.path
+        except SettingsError as error:
+            what = f"{error.what}; recordings go to {model.root}"
+            session.fail(SettingsError(what, error.remedy))
     if "recording.mode" in names:
         model.mode = settings.recording.mode
     if "tracking.roi_size_px" in names:

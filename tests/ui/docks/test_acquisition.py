@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_beadscope.core.types import AcquisitionMode, Bead, Roi
 from napari_beadscope.ui.host import SessionHost
+from napari_beadscope.ui.preferences import use_settings
 from napari_beadscope.ui.presenters.acquisition import BY_FRAMES, BY_TIME
 from napari_beadscope.ui.presenters.disk import DiskState
 
@@ -148,3 +149,20 @@ def test_a_closed_dock_keeps_its_settings(host: SessionHost, tmp_path: Path) -> 
     assert (again.name.text(), again.note.text()) == ("pull", "PBS")
     assert again.limit_frames.value() == 77
     assert not again.limit_frames.isHidden()
+
+
+def test_a_folder_of_nobody_is_told_and_the_default_stays(
+    host: SessionHost, open_dock: Any
+) -> None:
+    model = host.session.model
+    before = model.root
+    settings = model.settings.replace({"recording.folder": "~nobodyx/a"})
+    use_settings(host.session, settings, ["recording.folder"])
+    assert model.root == before
+    text = model.messages[-1].text
+    assert "'~nobodyx/a'" in text
+    assert f"recordings go to {before}" in text
+    dock = open_dock(host, "Acquisition")
+    dock.root.changed.emit("~nobodyx/b")
+    assert model.root == before
+    assert model.messages[-1].text.startswith("There is no home folder '~nobodyx'")

@@ -10,6 +10,8 @@ import re
 import time
 from pathlib import Path
 
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.settings import expanded
 from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.presenters.amounts import bytes_text, clock, duration_text
@@ -54,7 +56,11 @@ class AcquisitionPresenter:
 
     def set_root(self, folder: str) -> None:
         """Choose the folder in which each recording gets a folder of its own."""
-        self._session.model.root = Path(folder).expanduser()
+        try:
+            self._session.model.root = expanded(folder)
+        except InputError as error:
+            self._session.fail(error)
+            self._session.model.events.root.emit(self._session.model.root)
 
     def set_name(self, name: str) -> None:
         """Choose the name that follows the date."""
