@@ -38,8 +38,10 @@ from napari_beadscope.tracking import build_zlut
 from napari_beadscope.ui import workspace
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.host import SessionHost
+from napari_beadscope.ui.model import JobState
 from napari_beadscope.ui.places import ACQUIRE, BELOW, LOOK, SET_UP
-from napari_beadscope.ui.presenters.zlut import ZLutPresenter
+from napari_beadscope.ui.presenters.zlut import SWEEPING, ZLutPresenter
+from napari_beadscope.ui.session import Session
 
 LAPTOP, DESKTOP = (1366, 768), (1920, 1080)
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QSlider)
@@ -156,6 +158,36 @@ def test_nothing_is_clipped(shown_host: SessionHost, qtbot: Any, size: tuple[int
     assert canvas.height() >= size[1] / 2
 
 
+def test_a_sweep_is_started_without_scrolling(
+    shown_host: SessionHost, qtbot: Any, tmp_path: Path
+) -> None:
+    session = shown_host.session
+    docks = open_at(shown_host, qtbot, LAPTOP)
+    session.start_live()
+    qtbot.waitUntil(lambda: session.model.screen.shown > 1)
+    load_zlut(session, tmp_path / "zlut.txt")
+    dock: Any = raised(docks["Z-LUT"])
+    qtbot.waitUntil(lambda: dock.presenter.present is not None)
+    session.model.job = JobState(SWEEPING, 0.5)
+    qtbot.wait(300)
+    view = dock.findChild(QScrollArea).viewport()
+    seen = (dock.file, dock.load, dock.low, dock.step, dock.start, dock.estimate, dock.job.cancel)
+    for widget in seen:
+        bottom = widget.mapTo(view, widget.rect().bottomRight()).y()
+        assert bottom <= view.height(), f"{widget} ends at {bottom} of {view.height()} px"
+    dock.low.setValue(-12.5)
+    for box in (dock.low, dock.high, dock.step, dock.frames):
+        wanted = box.fontMetrics().horizontalAdvance(box.text())
+        assert box.lineEdit().width() >= wanted + 4, box.text()
+
+
+def load_zlut(session: Session, path: Path) -> None:
+    """Measure z with some Z-LUT."""
+    z_nm = np.arange(-1000.0, 1001.0, 50.0)
+    build_zlut(rings(np.full(41, 23.5), np.full(41, 23.5), z_nm), z_nm).save(path)
+    ZLutPresenter(session).choose(str(path))
+
+
 LONG_NAME = "2031-07-14_09-30-00_lambda-DNA-on-streptavidin_flow-cell-12b"
 
 
@@ -180,14 +212,12 @@ def test_a_recording_with_a_long_name_makes_no_dock_wider(
 ) -> None:
     docks = open_at(shown_host, qtbot, LAPTOP)
     open_recording(shown_host, tmp_path / LONG_NAME)
-    z_nm = np.arange(-1000.0, 1001.0, 50.0)
     zlut = tmp_path / LONG_NAME / f"{LONG_NAME}.txt"
-    build_zlut(rings(np.full(41, 23.5), np.full(41, 23.5), z_nm), z_nm).save(zlut)
     session = shown_host.session
     session.start_live()
     qtbot.waitUntil(lambda: session.model.screen.shown > 1)
     session.on_scope("Finding beads", lambda scope: scope.find_beads(9), session.took_beads)
-    ZLutPresenter(session).choose(str(zlut))
+    load_zlut(session, zlut)
     qtbot.waitUntil(lambda: session.model.calibration.zlut == str(zlut))
     annotations = raised(docks["Annotations"])
     shown_host.viewer.layers.selection.active = shown_host.viewer.layers[f"{LONG_NAME} beads"]

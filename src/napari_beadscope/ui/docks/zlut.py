@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
@@ -35,7 +36,7 @@ from napari_beadscope.ui.presenters.zlut import CHOICES, SWEEPING, ZLutPresenter
 if TYPE_CHECKING:
     import napari
 
-_PICTURE_PX = 230
+_LEAST_PICTURE_PX, _PICTURE_PX = 150, 260
 _FACTS = ("Planes", "Range", "Usable", "Reach", "Precision", "Own error")
 _TIPS = {
     "Planes": "How many heights there are, and their distance",
@@ -59,17 +60,17 @@ class ZLutDock(Dock):
         """Make the widgets."""
         self.presenter = ZLutPresenter(self.session)
         self._build_file()
+        self._build_sweep()
         self.canvas = PlotCanvas()
-        self.canvas.setFixedHeight(_PICTURE_PX)
-        self.canvas.setMinimumWidth(200)
-        self.canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.canvas.setMinimumSize(200, _LEAST_PICTURE_PX)
+        self.canvas.setMaximumHeight(_PICTURE_PX)
+        self.canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.canvas.setToolTip(
             "Ring pattern of each height, with its own brightness and contrast; below, how far "
             "off z may be. Drag to move, wheel to zoom, Home to see all"
         )
-        self.body.addWidget(self.canvas)
+        self.body.addWidget(self.canvas, 1)
         self._build_facts()
-        self._build_sweep()
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""
@@ -216,6 +217,7 @@ class ZLutDock(Dock):
         for box, value in zip((self.low, self.high, self.step, self.frames), values):
             box.setKeyboardTracking(False)
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
+            box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)  # keys and wheel do
             box.setMinimumWidth(76)
             box.setValue(value)
             box.valueChanged.connect(self._chosen)

@@ -231,6 +231,7 @@ class ZLutPresenter:
                 return len(self.planes) > before
 
     def _swept(self, swept: ZLutSweep) -> None:
+        self.take_planes()  # those that nobody has looked at yet
         self.planes.clear()
         model = self._session.model
         if model.calibration.zlut != str(swept.zlut):
