@@ -102,7 +102,8 @@ def test_what_the_engine_refuses_is_one_sentence(start: Callable) -> None:
     [
         ("raise SystemExit\n", "finished", ""),
         ("import sys\nsys.exit('no beads')\n", "failed", "it ended with 'no beads'"),
-        ("import os\nos._exit(3)\n", "failed", "its process was killed"),
+        ("import os\nos._exit(3)\n", "failed", "it ended without a word (exit code 3)"),
+        ("import os\nos.kill(os.getpid(), 9)\n", "failed", "its process was killed"),
     ],
 )
 def test_other_ends(start: Callable, text: str, state: str, error: str) -> None:
@@ -137,6 +138,75 @@ def test_a_script_that_does_not_want_to_stop_is_killed_with_its_children(start: 
     assert run.wait(20).state == "stopped"
     assert time.monotonic() - began > 4
     child.wait(5)
+
+
+def test_children_end_when_the_script_is_stopped_but_not_when_it_ends(start: Callable) -> None:
+    text = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(90)'])\n"
+        "print(child.pid)\n"
+    )
+    run = start(text)
+    assert run.wait(30).state == "finished"
+    left = psutil.Process(int(text_of(run)))
+    assert left.is_running()
+    left.kill()
+    run = start(text + "time.sleep(90)\n")
+    while not (said := text_of(run)):
+        time.sleep(0.02)
+    child = psutil.Process(int(said))
+    run.stop()
+    assert run.wait(10).state == "stopped"
+    child.wait(5)
+
+
+def test_a_fork_that_ends_is_not_the_end_of_the_script(start: Callable) -> None:
+    run = start(
+        "import os, time\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n    raise SystemExit('child')\n"
+        "os.waitpid(pid, 0)\nprint('parent', flush=True)\ntime.sleep(1)\n"
+    )
+    while "parent" not in text_of(run):
+        time.sleep(0.02)
+    assert run.is_running
+    assert run.wait(30).state == "finished"
+
+
+def test_a_flood_of_output_is_bounded_and_long_lines_are_broken(start: Callable) -> None:
+    run = start("print('x' * 3_000_000)\nfor k in range(100_000):\n    print('line', k)\n")
+    assert run.wait(30).state == "finished"
+    said = text_of(run)
+    assert len(said) < 70_000
+    first, second = said.splitlines()[:2]
+    assert first.startswith("… 4.0 MB left out, see ")
+    assert second.startswith("line ")
+    assert said.endswith("line 99999\n")
+    run = start("print('µ' * 10_000)\nprint('end')")
+    run.wait(30)
+    lines = text_of(run).splitlines()
+    assert [len(line) for line in lines] == [4000, 4000, 2000, 3]
+
+
+def test_a_run_whose_record_is_deleted_has_ended_as_far_as_is_known(start: Callable) -> None:
+    run = start("import time\ntime.sleep(20)\n")
+    pid = run.record.pid or run._pid()
+    run._path.unlink()
+    record = run.record
+    assert record.state == "failed"
+    assert record.error.endswith("is gone: end not known")
+    assert run.record == record
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_where_a_script_works(engine: Scope, tmp_path: Path) -> None:
+    script, folder = tmp_path / "where.py", tmp_path / "elsewhere"
+    script.write_text("import os\nprint(os.getcwd())\n")
+    folder.mkdir()
+    for wanted, there in ((None, tmp_path), (folder, folder)):
+        run = run_script(script, engine.engine.engine_id, wanted)
+        assert run.wait(30).state == "finished"
+        assert text_of(run) == f"{there}\n"
 
 
 def test_several_one_after_another_and_at_once(start: Callable, engine: Scope) -> None:
@@ -197,6 +267,8 @@ def test_what_is_no_script_is_refused_before_anything_starts(tmp_path: Path) -> 
         run_script(wrong, "e")
     with pytest.raises(InputError, match="the script is not Python"):
         check_script("a\0b")
+    with pytest.raises(InputError, match="nested too deeply"):
+        check_script("-" * 200_000 + "1")
 
 
 def test_the_engine_of_a_script_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:

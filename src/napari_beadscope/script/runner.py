@@ -59,6 +59,7 @@ def run(path: Path) -> int:
     sys.argv = [script]
     sys.path.insert(0, str(Path(script).parent))
     state, line, error, code = "finished", 0, "", 0
+    owner = os.getpid()  # the script may fork: a child's end is not the run's
     try:
         runpy.run_path(script, run_name="__main__")
     except KeyboardInterrupt:
@@ -74,6 +75,8 @@ def run(path: Path) -> int:
         sys.stderr.write(_traceback_of(script, raised))
     sys.stdout.flush()
     sys.stderr.flush()
+    if os.getpid() != owner:
+        return code
     msgspec.structs.replace(
         record, state=state, ended_unix_s=time.time(), line=line, error=error
     ).save(path)

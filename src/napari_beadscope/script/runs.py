@@ -28,7 +28,8 @@ from napari_beadscope.script.scope import ENGINE_VARIABLE
 #: A script has this long to end when it is asked to; then it is killed.
 PATIENCE_S = 5.0
 _KEPT_S = 7 * 86_400
-_MOST_BYTES = 200_000
+_MOST_BYTES = 64_000
+_LONGEST = 4_000
 
 
 class ScriptRun:
@@ -49,7 +50,8 @@ class ScriptRun:
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop_asked_s = 0.0
-        self._killed = False
+        self._column = 0
+        self._last: RunRecord | None = None
         if process is not None:  # somebody has to take note of its end
             threading.Thread(target=process.wait, name="script-end", daemon=True).start()
 
@@ -57,12 +59,29 @@ class ScriptRun:
     def record(self) -> RunRecord:
         """What is known of it; a run whose process is gone without a word is 'stopped'."""
         gone = not self._lives()  # asked first: it may leave word and end in between
-        record = RunRecord.load(self._path)
+        try:
+            record = RunRecord.load(self._path)
+        except (OSError, msgspec.MsgspecError):
+            if self._last is None:
+                raise
+            record = self._last
+            if record.state == "running":
+                record = _ended(record, "failed", f"its record {self._path} is gone: end not known")
         if record.state == "running" and gone:
-            why = "" if self._stop_asked_s else "its process was killed"
-            state = "stopped" if self._stop_asked_s else "failed"
-            return msgspec.structs.replace(record, state=state, error=why, ended_unix_s=time.time())
+            stopped = bool(self._stop_asked_s)
+            record = _ended(
+                record, *(("stopped", "") if stopped else ("failed", self._last_word()))
+            )
+        self._last = record
         return record
+
+    def _last_word(self) -> str:
+        code = None if self._process is None else self._process.returncode
+        if code is None:
+            return "it ended without a word"
+        return (
+            f"it ended without a word (exit code {code})" if code >= 0 else "its process was killed"
+        )
 
     @property
     def is_running(self) -> bool:
@@ -70,40 +89,65 @@ class ScriptRun:
         return self.record.state == "running"
 
     def read(self) -> str:
-        """Return what it has printed since the last call, at most 200 kB of it."""
-        if not self._log.exists():
+        """Return what it has printed since the last call: the last 64 kB, long lines broken."""
+        try:
+            with self._log.open("rb") as file:
+                left_out = file.seek(0, os.SEEK_END) - self._offset - _MOST_BYTES
+                file.seek(self._offset + max(0, left_out))
+                data = file.read(_MOST_BYTES)
+                self._offset = file.tell()
+        except FileNotFoundError:
             return ""
-        with self._log.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read(_MOST_BYTES)
-        self._offset += len(data)
-        return self._decoder.decode(data)
+        if left_out <= 0:
+            return self._broken(self._decoder.decode(data))
+        head, newline, rest = data.partition(b"\n")
+        if newline:
+            left_out, data = left_out + len(head) + 1, rest
+        self._decoder.reset()
+        size = f"{left_out / 1e6:.1f} MB" if left_out > 1e5 else f"{left_out / 1e3:.1f} kB"
+        gap = "\n" if self._column else ""
+        self._column = 0
+        return f"{gap}… {size} left out, see {self._log} …\n" + self._broken(
+            self._decoder.decode(data)
+        )
+
+    def _broken(self, text: str) -> str:
+        """Return the text with lines of a length that can be shown."""
+        lines: list[str] = []
+        for line in text.split("\n"):
+            if lines:
+                self._column = 0
+            room = _LONGEST - self._column
+            cuts = range(room, len(line), _LONGEST)
+            parts = [line[a:b] for a, b in zip((0, *cuts), (*cuts, len(line)), strict=True)]
+            self._column = len(parts[-1]) + (0 if cuts else self._column)
+            lines.append("\n".join(parts))
+        return "\n".join(lines)
 
     def stop(self) -> None:
-        """Ask it to end; whoever asks again after `PATIENCE_S` has it killed (see `insist`)."""
+        """Ask it to end; after `PATIENCE_S` it is killed. What it has started ends with it."""
         if self.is_running and not self._stop_asked_s:
             self._stop_asked_s = time.monotonic()
             self._signal(signal.SIGTERM)
+            threading.Thread(target=self._see_to_end, name="script-stop", daemon=True).start()
 
-    def insist(self) -> None:
-        """Kill it, with what it has started, if it was asked to end and has not in time."""
-        late = self._stop_asked_s and time.monotonic() - self._stop_asked_s > PATIENCE_S
-        if late and not self._killed and self._lives():
-            self._killed = True
+    def _see_to_end(self) -> None:
+        while self._lives() and time.monotonic() - self._stop_asked_s < PATIENCE_S:
+            time.sleep(0.02)
+        if hasattr(os, "killpg") or self._lives():
             self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def wait(self, timeout_s: float) -> RunRecord:
-        """Wait for its end, killing it if it was asked to end and does not; return the record."""
+        """Wait for its end; return the record."""
         deadline = time.monotonic() + timeout_s
         while self.is_running and time.monotonic() < deadline:
-            self.insist()
             time.sleep(0.02)
         return self.record
 
     def _pid(self) -> int:
         if self._process is not None:
             return self._process.pid
-        return RunRecord.load(self._path).pid
+        return (self._last or RunRecord.load(self._path)).pid
 
     def _lives(self) -> bool:
         if self._process is not None:
@@ -124,6 +168,10 @@ class ScriptRun:
                 os.killpg(self._pid(), number)  # it leads a group of its own
 
 
+def _ended(record: RunRecord, state: str, error: str) -> RunRecord:
+    return msgspec.structs.replace(record, state=state, error=error, ended_unix_s=time.time())
+
+
 def check_script(source: str, name: str = "the script") -> None:
     """Raise `InputError` with the line if this is not Python.
 
@@ -142,17 +190,21 @@ closed): mend it
         raise InputError(f"{where} is not Python ({error.msg})", "mend it") from error
     except ValueError as error:
         raise InputError(f"{name} is not Python ({error})", "type it anew") from error
+    except (MemoryError, RecursionError) as error:
+        raise InputError(f"{name} is nested too deeply for Python", "make it simpler") from error
 
 
-def run_script(script: str | Path, engine_id: str) -> ScriptRun:
+def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -> ScriptRun:
     """Start a script in a process of its own that attaches to an engine.
 
     Parameters
     ----------
     script : path
-        A Python file; its folder is the script's working folder.
+        A Python file.
     engine_id : str
         What ``Scope.attach()`` in it attaches to.
+    folder : path, optional
+        The script's working folder; by default that of the file.
 
     Raises
     ------
@@ -182,7 +234,7 @@ def run_script(script: str | Path, engine_id: str) -> ScriptRun:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=path.parent,
+            cwd=folder or path.parent,
             env=surroundings,
             **background_flags(),
         )

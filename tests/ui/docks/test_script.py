@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_beadscope.script.runs import drafts_folder, running_scripts
 from napari_beadscope.ui.docks.script import ScriptDock
@@ -25,13 +26,18 @@ LONG = "import time\nfor k in range(600):\n    print('line', k)\n    time.sleep(
 @pytest.fixture(autouse=True)
 def _no_draft() -> Iterator[None]:
     """Each test begins with the starter, and leaves no script running."""
-    draft = drafts_folder() / "draft.py"
-    draft.unlink(missing_ok=True)
+    forget_drafts()
     yield
-    draft.unlink(missing_ok=True)
+    forget_drafts()
+    gc.collect()  # viewers that were closed
     for run in running_scripts("e1"):
         run.stop()
         run.wait(15)
+
+
+def forget_drafts() -> None:
+    for path in drafts_folder().glob("draft*"):
+        path.unlink()
 
 
 def open_dock(host: SessionHost) -> Any:
@@ -51,7 +57,7 @@ def dock(host: SessionHost) -> Iterator[Any]:
 
 def run(dock: Any, qtbot: Any, text: str) -> None:
     """Run a text to its end."""
-    dock.editor.setPlainText(text)
+    type_anew(dock, text)
     dock.run.click()
     assert dock.presenter.running, dock.state.text()
     qtbot.waitUntil(lambda: not dock.presenter.running, timeout=20_000)
@@ -216,6 +222,102 @@ def test_what_was_typed_is_there_again(host: SessionHost) -> None:
     from napari_beadscope.ui.presenters.script import ScriptPresenter
 
     assert ScriptPresenter(host.session).first_text() == "print('not saved')\n"
+
+
+def type_anew(dock: Any, text: str) -> None:
+    dock.editor.selectAll()
+    dock.editor.insertPlainText(text)
+
+
+@pytest.mark.parametrize("how", ["quit"])
+def test_a_draft_is_kept_when_the_viewer_closes(
+    make_napari_viewer: Callable[..., Any], scopes: Any, qtbot: Any, how: str
+) -> None:
+    host = host_of(make_napari_viewer(show=True), scopes, launch_inline)
+    viewer = host.viewer
+    dock = open_dock(host)
+    plots = viewer.window.add_plugin_dock_widget("napari-beadscope", "Plots")[1]
+    host.session.start_live()
+    qtbot.wait(300)
+    thread = plots._worker._thread
+    assert thread.is_alive()
+    type_anew(dock, "print('an hour of typing')\n")
+    if how == "viewer":
+        viewer.close()
+    elif how == "window":
+        viewer.window._qt_window.close(quit_app=False, confirm_need=False)
+    else:
+        QApplication.instance().aboutToQuit.emit()
+    assert host.closed
+    assert (drafts_folder() / "draft.py").read_text() == "print('an hour of typing')\n"
+    thread.join(5)
+    assert not thread.is_alive()
+    del dock, plots, host, viewer
+    qtbot.wait(50)  # what Qt deletes later
+
+
+def test_two_viewers_have_drafts_of_their_own(
+    host: SessionHost, make_napari_viewer: Callable[..., Any], scopes: Any
+) -> None:
+    other = host_of(make_napari_viewer(), scopes, launch_inline)
+    for each, text in ((open_dock(host), "print('A')"), (open_dock(other), "print('B')")):
+        type_anew(each, text)
+    other.close()
+    host.close()
+    kept = {path.read_text() for path in drafts_folder().glob("draft*.py")}
+    assert kept == {"print('A')", "print('B')"}
+    assert not list(drafts_folder().glob("*.held"))
+
+
+def test_a_file_that_another_program_has_changed(
+    dock: Any, host: SessionHost, qtbot: Any, tmp_path: Path
+) -> None:
+    path, link = tmp_path / "pull.py", tmp_path / "link.py"
+    path.write_bytes(b"print('one')\r\n")
+    path.chmod(0o755)
+    link.symlink_to(path)
+    dock.open_file(str(link))
+
+    def run_it() -> None:
+        dock.run.click()
+        qtbot.waitUntil(lambda: not dock.presenter.running, timeout=20_000)
+        qtbot.waitUntil(lambda: not dock._clock.isActive(), timeout=5_000)
+
+    path.write_bytes(b"print('two')\r\n")
+    run_it()
+    assert path.read_bytes() == b"print('two')\r\n"
+    assert dock.output.toPlainText() == "two\n"
+    assert dock.editor.toPlainText() == "print('two')\n"
+    type_anew(dock, "print('three')\n")
+    run_it()  # changed here alone: saved, in its way
+    assert path.read_bytes() == b"print('three')\r\n"
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert link.is_symlink()
+    type_anew(dock, "print('mine')\n")
+    path.write_bytes(b"print('theirs')\r\n")
+    dock.run.click()
+    assert not dock.presenter.running
+    said = host.session.model.messages[-1].text
+    assert said.startswith("Link.py was changed here, and by another program: save this one")
+    assert path.read_bytes() == b"print('theirs')\r\n"
+
+
+def test_a_draft_works_in_the_folder_of_the_recordings(
+    dock: Any, host: SessionHost, qtbot: Any, tmp_path: Path
+) -> None:
+    host.session.model.root = tmp_path / "new" / "data"
+    type_anew(dock, "import os\nprint(os.getcwd())\n")
+    assert dock.title.text() == "draft"
+    dock.run.click()
+    qtbot.waitUntil(lambda: "data" in dock.output.toPlainText(), timeout=20_000)
+    assert dock.output.toPlainText() == f"{tmp_path / 'new' / 'data'}\n"
+    assert dock.title.text() == "draft"
+
+
+def test_a_text_that_no_file_can_hold_is_told(dock: Any, host: SessionHost) -> None:
+    assert not dock.presenter.save("x = 1\nprint('\ud800')\n")
+    said = host.session.model.messages[-1].text
+    assert said.startswith("Line 2 of the script has a character that no file can hold")
 
 
 def test_narrow_and_wide(host: SessionHost, qtbot: Any) -> None:

@@ -1,7 +1,7 @@
 """What all docks have in common: a scroll area, the viewer's session, and an end.
 
 Owns the connection of a dock to its model. Closing a dock with its × only takes its parent
-away, so that is when it lets go. Must not know what any dock shows.
+away, so that is when it lets go; and when its host ends. Must not know what any dock shows.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Dock(QWidget):
         self.build()
         if self.stretches_last:
             self.body.addStretch(1)
+        self.host.ending.connect(self._let_go)
         self.wake()
 
     def build(self) -> None:
@@ -105,6 +106,9 @@ class Dock(QWidget):
         elif event.type() == QEvent.Type.Show:
             self._meet_window()
         return bool(super().event(event))
+
+    def _let_go(self) -> None:
+        self.rest()
 
     def _meet_window(self) -> None:
         if self.host.closed:

@@ -103,7 +103,14 @@ class ScriptDock(Dock):
             self._clock.stop()
             if self.editor.document().isModified():
                 self.presenter.keep_draft(self.editor.toPlainText())
+            self.presenter.rest()
         super().rest()
+
+    def wake(self) -> None:
+        """Follow the model, and the script that runs."""
+        if not self.awake and not self.host.closed:
+            self.presenter.wake()
+        super().wake()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put text and output side by side where there is room."""
@@ -167,18 +174,25 @@ class ScriptDock(Dock):
         self.editor.mark(self.presenter.error_line())
 
     def _show_title(self) -> None:
-        star = " *" if self.editor.document().isModified() else ""
+        path = self.presenter.path
+        star = " *" if path is not None and self.editor.document().isModified() else ""
         self.title.setText(self.presenter.title + star)
-        self.title.setToolTip(str(self.presenter.path or "Save gives it a place of its own"))
+        self.title.setToolTip(
+            str(path or "It is kept as a draft; Save gives it a name and a place")
+        )
 
     # the run
 
     def _run(self) -> None:
         if self.presenter.why_not():
             return
+        newer = self.presenter.newer_text(self.editor.document().isModified())
+        if newer is not None:
+            self._show_text(newer)
         self.editor.mark(0)
         self.output.clear()
-        if self.presenter.start(self.editor.toPlainText()):
+        modified = self.editor.document().isModified()
+        if self.presenter.start(self.editor.toPlainText(), modified):
             if self.presenter.path is not None:
                 self.editor.document().setModified(False)
             self._clock.start()
@@ -212,7 +226,11 @@ class ScriptDock(Dock):
     def _show_state(self, _: Any = None) -> None:
         running = self.presenter.running
         why = self.presenter.why_not()
-        allow(self.run, "Save and run it in a process of its own (Ctrl+R)", (bool(why), why))
+        allow(
+            self.run,
+            "Run it as it is here, in a process of its own (Ctrl+R); changes are saved",
+            (bool(why), why),
+        )
         allow(
             self.stop,
             "Ask it to end; after 5 s it is killed",

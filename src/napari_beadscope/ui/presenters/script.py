@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from napari_beadscope.core.errors import BeadscopeError, InputError, StorageError
-from napari_beadscope.core.whole_file import whole_file
 from napari_beadscope.script.runner import RunRecord
 from napari_beadscope.script.runs import ScriptRun, drafts_folder, run_script, running_scripts
 from napari_beadscope.ui.model import Phase
+from napari_beadscope.ui.presenters.script_text import Draft, ScriptFile
 from napari_beadscope.ui.session import Session
 
 STARTER = '''\
@@ -28,7 +28,6 @@ with Scope.attach() as scope:  # the microscope of this viewer
     for frame in scope.frames(5):
         print(f"frame {frame.frame}: mean {frame.image.mean():.1f}")
 '''
-_DRAFT = "draft.py"
 
 
 class ScriptPresenter:
@@ -42,7 +41,8 @@ class ScriptPresenter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.path: Path | None = None
+        self._file: ScriptFile | None = None
+        self._draft = Draft(drafts_folder())
         self.run: ScriptRun | None = None
         self.record: RunRecord | None = None
         self._asked_to_stop = False
@@ -50,53 +50,70 @@ class ScriptPresenter:
     # the text
 
     @property
+    def path(self) -> Path | None:
+        """The script's file, None for a draft."""
+        return self._file.path if self._file is not None else None
+
+    @property
     def title(self) -> str:
         """The file's name."""
-        return self.path.name if self.path is not None else "not saved yet"
+        return self._file.path.name if self._file is not None else "draft"
 
     def first_text(self) -> str:
         """Return what to begin with: what was last typed without a name, or the starter."""
-        draft = drafts_folder() / _DRAFT
+        draft = ScriptFile(self._draft.hold())
         try:
-            return draft.read_text(encoding="utf-8") if draft.exists() else STARTER
-        except (OSError, UnicodeDecodeError):
+            return draft.read() if draft.is_there else STARTER
+        except InputError:
             return STARTER
 
     def new(self) -> str:
         """Begin another script; return its text."""
-        self.path = None
+        self._file = None
         return STARTER
 
     def open(self, path: str) -> str | None:
         """Return the text of a file, None if it cannot be read, which is told."""
+        file = ScriptFile(Path(path))
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not a text"
-            self._session.fail(InputError(f"{path} cannot be opened ({why})", "choose another"))
+            text = file.read()
+        except InputError as error:
+            self._session.fail(error)
             return None
-        self.path = Path(path)
+        self._file = file
         return text
 
     def save(self, text: str, path: str = "") -> bool:
-        """Write the text to its file or to `path`; return whether that was possible."""
-        target = Path(path) if path else self.path or drafts_folder() / _DRAFT
+        """Write the text to its file or to `path`; return whether that was possible.
+
+        A file that another program has changed is left alone, unless it is named by `path`.
+        """
+        file = ScriptFile(Path(path)) if path else self._file or ScriptFile(self._draft.hold())
         try:
-            with whole_file(target) as part:
-                part.write_text(text, encoding="utf-8")
-        except OSError as error:
-            what = f"{target} cannot be written ({error.strerror})"
-            self._session.fail(StorageError(what, "save it elsewhere"))
+            if file.changed_elsewhere:
+                what = f"{file.path.name} was changed here, and by another program"
+                raise StorageError(what, "save this one under another name, or open it anew")
+            file.write(text)
+        except BeadscopeError as error:
+            self._session.fail(error)
             return False
         if path:
-            self.path = target
+            self._file = file
         return True
 
     def keep_draft(self, text: str) -> None:
         """Keep a text that was not saved for the next time that the dock is opened."""
-        path, self.path = self.path, None
+        file, self._file = self._file, None
         self.save(text)
-        self.path = path
+        self._file = file
+
+    def rest(self) -> None:
+        """Leave the draft to the next dock."""
+        self._draft.release()
+
+    def wake(self) -> None:
+        """Have a draft of its own again."""
+        self._draft.hold()
 
     # the run
 
@@ -113,18 +130,39 @@ class ScriptPresenter:
             return "Press Live in the Camera dock first: a script works on its engine"
         return ""
 
-    def start(self, text: str) -> bool:
-        """Save and run the text; return whether it runs."""
+    def newer_text(self, modified: bool) -> str | None:
+        """Return what another program wrote to the script, None if nothing or if changed here."""
+        if modified or self._file is None or not self._file.changed_elsewhere:
+            return None
+        return self.open(str(self._file.path))
+
+    def start(self, text: str, modified: bool = True) -> bool:
+        """Run the text, which is saved first if it was `modified`; return whether it runs."""
         scope = self._session.scope
-        if scope is None or self.running or not self.save(text):
+        if scope is None or self.running:
             return False
-        target = self.path or drafts_folder() / _DRAFT
+        is_saved = self._file is not None and self._file.is_there and not modified
+        if not is_saved and not self.save(text):
+            return False
         try:
-            self._follow(run_script(target, scope.engine.engine_id))
+            target, folder = self._shown(), None if self._file else self._drafts_work_in()
+            self._follow(run_script(target, scope.engine.engine_id, folder))
         except BeadscopeError as error:
             self._session.fail(error)
             return False
         return True
+
+    def _drafts_work_in(self) -> Path:
+        root = self._session.model.root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"the folder of the recordings, {root}, cannot be made ({error.strerror})"
+            raise StorageError(what, "choose another in the Acquisition dock") from error
+        return root
+
+    def _shown(self) -> Path:
+        return self._file.path if self._file is not None else self._draft.path
 
     def stop(self) -> None:
         """Ask the script to end; it is killed if it does not."""
@@ -146,7 +184,6 @@ class ScriptPresenter:
         if self.run is None:
             return ""
         if self.running:
-            self.run.insist()
             record = self.run.record  # before the rest of the output is read
             text = self.run.read()
             self.record = record
@@ -159,7 +196,7 @@ class ScriptPresenter:
         if record is None:
             return self.why_not(), "ok"
         name = Path(record.script).name
-        name = "" if name == _DRAFT else f"{name} "
+        name = "" if Path(record.script).parent == drafts_folder() else f"{name} "
         if record.state == "running":
             seconds = max(0.0, time.time() - record.started_unix_s)
             word = "stopping…" if self._asked_to_stop else "runs"
@@ -173,8 +210,7 @@ class ScriptPresenter:
     def error_line(self) -> int:
         """Return the line in which the script that is shown failed, 0 if it did not."""
         record = self.record
-        shown = self.path or drafts_folder() / _DRAFT
-        if record is None or record.state != "failed" or Path(record.script) != shown:
+        if record is None or record.state != "failed" or Path(record.script) != self._shown():
             return 0
         return record.line
 
