@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt, Signal
-from qtpy.QtGui import QFont, QKeyEvent, QPaintEvent
+from qtpy.QtGui import QFont, QFontMetricsF, QKeyEvent, QPaintEvent, QResizeEvent
 
+from napari_beadscope.ui.plots.axis import PlotAxis
 from napari_beadscope.ui.plots.figure import Curve, Figure, Mark, Panel, Picture
 from napari_beadscope.ui.plots.palette import bead_colour
 
 _AXIS_PX = 56
 _FONT_PT = 8
-_LETTER_PX, _DOT_PX = 6.5, 20.0
+_GAP_PX = 10.0  # between names in the legend
 _GRID = 0.18
 #: Panels stand side by side where they would be lower than this above each other, …
 _LOW_PX = 58
@@ -135,6 +136,17 @@ class PlotCanvas(pg.GraphicsLayoutWidget):
         super().paintEvent(event)
         self.painting_s = time.thread_time() - start_s
 
+    def resizeEvent(self, ev: QResizeEvent | None) -> None:
+        """Fit what is shown into the new size, also if no other figure comes."""
+        super().resizeEvent(ev)
+        figure = getattr(self, "_figure", None)
+        if figure is None or self.closed:  # what is closed has no items left
+            return
+        if self._beside(len(figure.panels)) != self._shape[1]:
+            self.show_figure(figure, self._names, follow=False)
+        else:
+            self._show_legend(figure)
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Move and zoom by keys: arrows, plus and minus, Home; the space bar pauses."""
         if event is None or not self._panels:
@@ -171,7 +183,8 @@ class PlotCanvas(pg.GraphicsLayoutWidget):
         )
         for at, panel in enumerate(figure.panels):
             row, column = (1, at) if beside else (at + 1, 0)
-            plot = self.addPlot(row=row, col=column)
+            axes = {side: PlotAxis(side) for side in ("left", "bottom")}
+            plot = self.addPlot(row=row, col=column, axisItems=axes)
             layout.setRowStretchFactor(row, 10 * panel.height)
             items = _PanelItems(plot, panel, figure, beside or at == count - 1)
             items.paint(self._text)
@@ -185,15 +198,22 @@ class PlotCanvas(pg.GraphicsLayoutWidget):
 
     def _show_legend(self, figure: Figure) -> None:
         assert self._legend is not None
-        parts: list[str] = []
-        left = self.width() - _AXIS_PX
-        for bead in figure.beads:
-            name = self._names.get(bead, str(bead))
-            left -= round(len(name) * _LETTER_PX + _DOT_PX)
-            if left < 3 * _DOT_PX and len(parts) < len(figure.beads) - 1:
-                parts.append(f"+ {len(figure.beads) - len(parts)}")
-                break
-            parts.append(f"<span style='color:{bead_colour(bead, self._text)}'>■</span> {name}")
+        names = [self._names.get(bead, str(bead)) for bead in figure.beads]
+        font = QFont()
+        font.setPointSize(_FONT_PT)
+        metrics = QFontMetricsF(font)
+        ends = np.cumsum([metrics.horizontalAdvance(f"■ {name}") + _GAP_PX for name in names])
+        room = self.width() - 2 * _GAP_PX
+        count = len(names)
+        if count and ends[-1] > room:
+            more = metrics.horizontalAdvance(f"+ {count}")
+            count = max(1, int(np.searchsorted(ends, room - more, side="right")))
+        parts = [
+            f"<span style='color:{bead_colour(bead, self._text)}'>■</span> {name}"
+            for bead, name in zip(figure.beads[:count], names)
+        ]
+        if count < len(names):
+            parts.append(f"+ {len(names) - count}")
         text = "&nbsp; ".join(parts)
         if text != self._legend.text or self._legend.opts["color"] != self._text:
             self._legend.setText(text, color=self._text)
@@ -224,8 +244,6 @@ class _PanelItems:
             axis.label.setFont(font)
         plot.getAxis("left").setWidth(_AXIS_PX)
         plot.getAxis("left").setLogMode(panel.log_up)
-        if panel.log_up:  # decades only: there is no room for more in a low dock
-            plot.getAxis("left").setStyle(maxTextLevel=0)
         plot.getAxis("bottom").setLogMode(figure.log_across)
         if last:
             plot.setLabel("bottom", figure.across)
