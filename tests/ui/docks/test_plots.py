@@ -256,6 +256,37 @@ def test_an_opened_recording_is_a_source(
     qtbot.waitUntil(lambda: dock.controls.source.currentText() == "live")
 
 
+def test_without_an_engine_the_opened_recording_is_plotted_by_itself(
+    shown_host: SessionHost, open_dock: Any, qtbot: Any
+) -> None:
+    dock = open_dock(shown_host, "Plots")
+    assert dock.choices.source == "live"
+    opened_layer(shown_host)
+    qtbot.waitUntil(lambda: [curve.colour for curve in curves(dock)] == [3, 8])
+    assert dock.controls.source.currentText() == "pull tracks"
+    shown_host.session.start_live()
+    qtbot.waitUntil(lambda: shown_host.session.model.live)
+    assert dock.choices.source == "live"
+    choose(dock, dock.controls.source, "pull tracks")
+    shown_host.session.stop_live()
+    shown_host.session.start_live()
+    qtbot.waitUntil(lambda: shown_host.session.model.live)
+    assert dock.choices.source == "layer:pull tracks"  # the user has chosen it
+
+
+def test_recordings_are_told_apart_in_the_list(
+    shown_host: SessionHost, open_dock: Any, qtbot: Any
+) -> None:
+    dock = open_dock(shown_host, "Plots")
+    for minute in (10, 25):
+        opened_layer(shown_host).name = f"2031-07-14_09-{minute}-00_recording tracks"
+    dock.controls.show_choices()
+    texts = [dock.controls.source.itemText(at) for at in range(3)]
+    assert texts == ["live", "…10-00_recording tracks", "…25-00_recording tracks"]
+    tip = dock.controls.source.itemData(2, Qt.ItemDataRole.ToolTipRole)
+    assert tip == "2031-07-14_09-25-00_recording tracks"
+
+
 def test_pictures_and_data_are_saved_and_nothing_is_replaced(
     plots: Any, qtbot: Any, live: SessionHost, tmp_path: Path
 ) -> None:

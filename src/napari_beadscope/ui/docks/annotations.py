@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
@@ -25,6 +25,7 @@ from napari_beadscope.ui.docks.annotation_table import AnnotationView
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.parts import allow, toned
 from napari_beadscope.ui.presenters.annotations import AnnotationsPresenter, LayerBeads
+from napari_beadscope.ui.presenters.names import told_apart
 
 _WIDE_PX = 600
 _SELECT_FIRST = "Select beads in the table or the image first"
@@ -212,10 +213,13 @@ class AnnotationsDock(Dock):
         layer = target.layer if isinstance(target, LayerBeads) else None
         self._follow_layer(layer)
         places = [self.source.itemData(place) for place in range(self.source.count())]
+        names = [one.name for one in places if one is not None]
+        for place, name in enumerate(told_apart(names), start=1):
+            self.source.setItemText(place, name)
+            self.source.setItemData(place, names[place - 1], Qt.ItemDataRole.ToolTipRole)
         for place, found in enumerate(places):
             if found is layer:
                 self.source.setCurrentIndex(place)
-                self.source.setItemText(place, target.title)
         self.table.show_rows(self.presenter.rows(), target.selected())
         self.count.setText(self.presenter.summary())
         self.count.setToolTip(self.presenter.summary())

@@ -69,6 +69,8 @@ class PlotControls(QWidget):
             choices.source = LIVE
             return
         self.source.setCurrentIndex(self.source.findData(choices.source))
+        for at in range(1, self.source.count()):
+            self.source.setItemData(at, self.source.itemData(at).removeprefix("layer:"), _TIP)
         for at, kind in enumerate(KINDS):
             why = presenter.why_not_live(kind)
             self.kind.model().item(at).setEnabled(not why)
@@ -232,10 +234,7 @@ class PlotControls(QWidget):
     # what the user does
 
     def _source_chosen(self, at: int) -> None:
-        self._choices.halted = False
-        self._choices.source = self.source.itemData(at)
-        if self._presenter.why_not_live(self._choices.kind):
-            self._choices.kind = Kind.TIME
+        self._presenter.choose_source(self.source.itemData(at))
 
     def _beads_cleared(self, text: str) -> None:
         if not text:

@@ -115,6 +115,8 @@ class PlotsDock(Dock):
             (events.phase, self.controls.show_choices),
             (events.selected, self._ask_soon),
             (layers.inserted, self.controls.show_choices),
+            (layers.inserted, self.presenter.follow),
+            (events.live, self.presenter.follow),
             (layers.removed, self.controls.show_choices),
             (viewer.theme, self._paint),
         )

@@ -23,6 +23,7 @@ from napari_beadscope.ui.plots.figure import AXES, OF_TRACKS, Figure, Kind, Requ
 from napari_beadscope.ui.plots.layers import annotations_of, plottable, source_of
 from napari_beadscope.ui.plots.samples import Samples
 from napari_beadscope.ui.plots.sources import LiveSource, RecordedSource, Source
+from napari_beadscope.ui.presenters.names import told_apart
 from napari_beadscope.ui.session import Session
 
 LIVE = "live"
@@ -105,15 +106,35 @@ class PlotsPresenter:
         self._recorded: dict[str, tuple[Any, RecordedSource]] = {}
         self._zlut = frames.ZLutFile()
         self._typed: tuple[int, ...] | None = ()
+        self._by_itself = False  # the source was not chosen by the user
         self.choices.events.beads.connect(self._parse)
 
     # what there is to choose from
 
     def sources(self) -> tuple[tuple[str, str], ...]:
         """Return keys and names of what can be plotted: the engine, then opened tracks."""
-        found = [(LIVE, "live")]
-        found += [(f"layer:{layer.name}", layer.name) for layer in plottable(self._layers())]
-        return tuple(found)
+        names = [layer.name for layer in plottable(self._layers())]
+        keys = [f"layer:{name}" for name in names]
+        return ((LIVE, "live"), *zip(keys, told_apart(names)))
+
+    def choose_source(self, key: str) -> None:
+        """Plot this, until the user chooses something else."""
+        self._by_itself = False
+        self.choices.halted = False
+        self.choices.source = key
+        if self.why_not_live(self.choices.kind):
+            self.choices.kind = Kind.TIME
+
+    def follow(self, _: Any = None) -> None:
+        """Plot the opened recording as long as nothing is live, if the user has not chosen."""
+        choices = self.choices
+        if self._by_itself and self._session.scope is not None:
+            self._by_itself = False
+            choices.source = LIVE
+        elif choices.source == LIVE and choices.kind in OF_TRACKS and self.source() is None:
+            *_, (newest, _name) = self.sources()
+            self._by_itself = newest != LIVE
+            choices.source = newest
 
     def rows(self) -> tuple[tuple[str, str, bool], ...]:
         """Return name and label of what the time plot can show, and whether it does.
