@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -111,3 +112,83 @@ def test_damage_and_other_versions_are_named(tmp_path: Path) -> None:
         del file["tracking/frame_offsets"]
     with pytest.raises(InputError, match="frame_offsets"):
         read_magscope_hdf5(tmp_path / "c.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("bead_ids", np.full(24, -1), "a bead -1"),
+        ("bead_ids", np.full(24, 2**40), "a bead 1.09951e"),
+        ("bead_ids", np.full(24, 2**63, np.uint64), "a bead 9.22337e"),
+        ("bead_ids", np.full(24, 0.5), r"a bead 0\.5"),
+        ("bead_ids", np.full(24, np.inf), "a bead inf"),
+        ("bead_ids", np.full(24, np.nan), "a bead nan"),
+        ("bead_ids", [b"x"] * 24, "'bead_ids' is not n numbers"),
+        ("positions_nm", np.zeros((24, 2)), "'positions_nm' is not n x 3 numbers"),
+        ("positions_nm", np.zeros(24), "'positions_nm' is not n x 3 numbers"),
+        ("positions_nm", 1.0, "'positions_nm' is not n x 3 numbers"),
+        ("positions_nm", [[b"x"] * 3] * 24, "'positions_nm' is not n x 3 numbers"),
+        ("positions_nm", None, "'positions_nm' is not n x 3 numbers"),
+        ("frame_timestamps_ns", np.zeros((12, 2), np.uint64), "'frame_timestamps_ns' is not n"),
+        ("frame_timestamps_ns", np.full(12, np.nan), "'frame_timestamps_ns' is not n"),
+        ("frame_offsets", np.array([0, 2**62, *[0] * 11]), "cut short"),
+        ("frame_offsets", np.array([b"a"] * 13), "'frame_offsets' is not n"),
+    ],
+)
+def test_wrong_tables_in_hdf5_are_named(tmp_path: Path, name: str, value: Any, what: str) -> None:
+    with h5py.File(write_hdf5(tmp_path / "a.h5"), "a") as file:
+        group = file["tracking"]
+        del group[name]
+        if value is None:
+            group.create_group(name)
+        else:
+            group[name] = value
+    with pytest.raises(InputError, match=what):
+        read_magscope_hdf5(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("version", ["abc", [1, 1], "none", 1.5, np.nan])
+def test_wrong_versions_are_named(tmp_path: Path, version: Any) -> None:
+    with h5py.File(write_hdf5(tmp_path / "a.h5"), "a") as file:
+        file["tracking"].attrs["schema_version"] = version
+    with pytest.raises(InputError, match="schema version"):
+        read_magscope_hdf5(tmp_path / "a.h5")
+
+
+def test_a_table_too_large_for_memory_and_a_number_as_group_are_named(tmp_path: Path) -> None:
+    with h5py.File(write_hdf5(tmp_path / "a.h5"), "a") as file:
+        del file["tracking/positions_nm"]
+        file["tracking"].create_dataset("positions_nm", (2**46, 3), "f8", chunks=(100, 3))
+    with pytest.raises(InputError, match="cannot be read as MagScope's tracks"):
+        read_magscope_hdf5(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["tracking"] = 3
+    assert not is_magscope_hdf5(tmp_path / "b.h5")
+    with pytest.raises(InputError, match="no group 'tracking'"):
+        read_magscope_hdf5(tmp_path / "b.h5")
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("0 1 2 3 inf 0 0", "a bead inf"),
+        ("0 1 2 3 1e20 0 0", r"a bead 1e\+20"),
+        ("0 1 2 3 -1 0 0", "a bead -1"),
+        ("0 1 2 3 0.5 0 0", r"a bead 0\.5"),
+        ("nan 1 2 3 1 0 0", "not a number of seconds"),
+        ("-inf 1 2 3 1 0 0", "not a number of seconds"),
+        ("inf 1 2 3 1 0 0", "not a number of seconds"),
+        ("1e300 1 2 3 1 0 0", "not a number of seconds"),
+        ("0 x 2 3 1 0 0", "cannot be read as MagScope's tracks"),
+    ],
+)
+def test_wrong_numbers_in_text_are_named(tmp_path: Path, line: str, what: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"0 1 2 3 4 0 0\n{line}\n")
+    with pytest.raises(InputError, match=what):
+        read_magscope_text(path)
+
+
+def test_an_endless_bead_is_no_magscope_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0 1 2 3 inf 0 0\n")
+    assert not is_magscope_text(tmp_path / "a.txt")

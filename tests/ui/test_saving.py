@@ -186,6 +186,9 @@ def test_a_recordings_own_files_are_never_written_over(
 def test_what_cannot_be_saved_says_why(viewer: Any, opened: list[Any], tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no folder"):
         save(viewer, tmp_path / "none" / "a.tracks.csv", opened[1])
+    for name in ("a" * 300 + ".tracks.csv", "a" * 250, f"{'a' * 300}/a.tracks.csv"):
+        with pytest.raises(StorageError, match="too long"):
+            save(viewer, tmp_path / name, opened[1])
     empty = viewer.add_points(np.zeros((0, 2)))
     with pytest.raises(InputError, match="has no points"):
         save(viewer, tmp_path / "a.beads.csv", empty)
@@ -193,6 +196,21 @@ def test_what_cannot_be_saved_says_why(viewer: Any, opened: list[Any], tmp_path:
     with pytest.raises(InputError, match="of 5 axes"):
         save(viewer, tmp_path / "a.ome.tif", odd)
     assert [one.name for one in tmp_path.iterdir()] == ["r"]
+
+
+@pytest.mark.parametrize(("layer", "name"), [(1, "a.tracks.csv"), (2, "a.beads.csv")])
+def test_text_that_could_not_be_read_again_is_not_saved(
+    viewer: Any, opened: list[Any], tmp_path: Path, layer: int, name: str
+) -> None:
+    opened[2].features = opened[2].features.assign(note="x" * 140_000)
+    with pytest.raises(InputError, match="has 140000 characters"):
+        save(viewer, tmp_path / name, opened[layer])
+    assert not (tmp_path / name).exists()
+
+
+def test_the_longest_name_is_saved(viewer: Any, opened: list[Any], tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 229 + ".tracks.csv")
+    assert save(viewer, path, opened[1]) == [str(path)]
 
 
 def test_live_beads_are_saved_with_what_the_engine_says(

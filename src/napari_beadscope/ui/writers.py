@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_beadscope.core.errors import InputError, StorageError
 from napari_beadscope.core.types import Annotation, Bead, Roi
+from napari_beadscope.storage.annotations import check_texts
 from napari_beadscope.storage.bead_table import write_bead_table
 from napari_beadscope.storage.beads_csv import BeadPoint
 from napari_beadscope.storage.export import crop_movie, write_ome_tiff
@@ -35,6 +36,7 @@ from napari_beadscope.ui.reader import MANIFEST
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 _ROLE = "napari-beadscope"  # of a live layer, in its metadata
+_MAX_NAME = 255 - len("..12345678.part")  # bytes that systems take, less those of unfinished files
 _UM = ("um", "micrometer", "µm")
 #: Files of a recording.
 _OWN = (
@@ -98,7 +100,9 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     beads, sizes, centres = _beads(data, attributes)
     points = [BeadPoint(bead, float(y), float(x)) for bead, (y, x) in zip(beads, centres)]
     side = _side_um(attributes)
-    write_bead_table(target, points, sizes, side * 1000, _said_of_points(attributes))
+    said = _said_of_points(attributes)
+    check_texts(said)
+    write_bead_table(target, points, sizes, side * 1000, said)
     return [str(target)]
 
 
@@ -123,7 +127,9 @@ def write_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         They cannot be saved; says why.
     """
     target = _target(path, (".tracks.csv", ".csv"), "tracks")
-    write_track_table(target, _rows(np.asarray(data), attributes), _said_of_tracks(attributes))
+    said = _said_of_tracks(attributes)
+    check_texts(said)
+    write_track_table(target, _rows(np.asarray(data), attributes), said)
     return [str(target)]
 
 
@@ -204,8 +210,8 @@ def _target(path: str, endings: Sequence[str], word: str = "") -> Path:
     Raises
     ------
     StorageError
-        It is, or would look like, a recording's own file; there is no such folder; or what is
-        there by the completed name would be lost.
+        It is, or would look like, a recording's own file; the name is too long; there is no such
+        folder; or what is there by the completed name would be lost.
     """
     given = Path(path).expanduser().absolute()
     folder, name = given.parent, given.name
@@ -214,6 +220,12 @@ def _target(path: str, endings: Sequence[str], word: str = "") -> Path:
     elif word not in name.lower():
         name = name[: -len(given.suffix)] + f".{word}{given.suffix}"
     target = folder / name
+    length = len(name.encode(errors="replace"))
+    if length > _MAX_NAME or any(len(one.encode(errors="replace")) > 255 for one in folder.parts):
+        raise StorageError(
+            f"the name {name[:40]}… is too long, or that of its folder",
+            f"use at most {_MAX_NAME} characters",
+        )
     own = any(fnmatch(name.lower(), pattern) for pattern in _OWN)
     if own and (folder / MANIFEST).exists():
         raise StorageError(
