@@ -166,3 +166,24 @@ def test_a_folder_of_nobody_is_told_and_the_default_stays(
     dock.root.changed.emit("~nobodyx/b")
     assert model.root == before
     assert model.messages[-1].text.startswith("There is no home folder '~nobodyx'")
+
+
+def test_record_takes_what_is_being_typed(
+    live: SessionHost, open_dock: Any, qtbot: Any, scopes: Any, tmp_path: Path
+) -> None:
+    dock = open_dock(live, "Acquisition")
+    dock.root.changed.emit(str(tmp_path))
+    choose(dock.mode, AcquisitionMode.FULL.value)
+    qtbot.waitUntil(dock.button.isEnabled)
+    dock.name.setText("a/b")  # no Return, and the focus stays in the field
+    dock.button.click()
+    assert live.session.model.recording is None
+    assert "leave out /" in dock.progress.text()
+    dock.name.setText("pull")
+    dock.name.editingFinished.emit()
+    qtbot.waitUntil(dock.button.isEnabled)
+    dock.name.setText("second")
+    dock.note.setText("PBS")
+    dock.button.click()
+    qtbot.waitUntil(lambda: live.session.model.recording == tmp_path / "20261121_second")
+    assert scopes.last.asked["note"] == "PBS"

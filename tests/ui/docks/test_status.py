@@ -186,3 +186,15 @@ def test_it_fits_a_laptop(live: SessionHost, open_dock: Any, qtbot: Any) -> None
     status = open_dock(live, "Status")
     qtbot.waitUntil(lambda: status.tiles["camera"].value.text() == "100.0 fps")
     assert status.minimumSizeHint().width() <= 760  # beside the layer list and the right docks
+
+
+def test_lines_are_shown_in_full_height_and_details_in_full_length(
+    live: SessionHost, open_dock: Any, qtbot: Any
+) -> None:
+    status = open_dock(live, "Status")
+    qtbot.waitUntil(lambda: status.tiles["memory"].detail.text() == "8 GB free")
+    status.setFixedHeight(max(status.min_height_px, status.minimumSizeHint().height()))
+    qtbot.wait(50)
+    for label in (status.headline, status.tracking):
+        assert label.height() >= label.sizeHint().height()
+    assert status.tiles["memory"].detail.toolTip().startswith("8 GB free")

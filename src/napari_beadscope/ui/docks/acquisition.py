@@ -47,7 +47,7 @@ class AcquisitionDock(Dock):
         self.body.addLayout(self._rows)
         self.button = QPushButton("● Record")
         self.button.setMinimumHeight(28)
-        self.button.clicked.connect(self.presenter.toggle)
+        self.button.clicked.connect(self._toggle)
         self.open = QPushButton("Open last")
         self.open.clicked.connect(self._open_last)
         buttons = QHBoxLayout()
@@ -181,6 +181,16 @@ class AcquisitionDock(Dock):
         toned(self.estimate, self.presenter.estimate(), "ok")
         self.estimate.setVisible(bool(self.estimate.text()))
         toned(self.disk, self.presenter.disk(), self.presenter.disk_tone())
+
+    def _toggle(self) -> None:
+        """Start with what the fields say, also one that is being typed into; or stop."""
+        if self.model.recording is None:
+            name, text = self.name.text(), self.note.text()  # both before either is shown again
+            self.presenter.set_name(name)
+            self.presenter.set_note(text)
+            if self.presenter.why_not():  # the name; it is said below
+                return
+        self.presenter.toggle()
 
     def _open_last(self) -> None:
         path = self.model.last_recording

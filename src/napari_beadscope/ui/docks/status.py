@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
@@ -59,6 +60,7 @@ class MetricTile(QFrame):
         now = metric.reading
         toned(self.value, now.value, now.tone, "font-size: 14px;")
         toned(self.detail, now.detail, now.tone, "font-size: 11px;")
+        self.detail.setToolTip(f"{now.detail}\n{metric.tip}" if now.detail else "")
         self.setToolTip(metric.tip + (f"\n{now.detail}" if now.detail else ""))
 
 
@@ -70,7 +72,7 @@ class StatusDock(Dock):
     def build(self) -> None:
         """Make the widgets."""
         self.presenter = StatusPresenter(self.session)
-        self.headline, self.tracking = QElidingLabel(), QElidingLabel()
+        self.headline, self.tracking = _whole_line(), _whole_line()
         self.notice = note()
         self.job = JobRow(self.session)
         self.tiles: dict[str, MetricTile] = {}
@@ -189,6 +191,15 @@ class StatusDock(Dock):
     def _details(self, item: QListWidgetItem) -> None:
         if not self.window().findChildren(MessageDialog):
             open_message(item.data(Qt.ItemDataRole.UserRole), self)
+
+
+def _whole_line() -> QElidingLabel:
+    """Return a label that elides its text, but is never lower than the text is."""
+    label = QElidingLabel()
+    policy = label.sizePolicy()
+    policy.setVerticalPolicy(QSizePolicy.Policy.Minimum)
+    label.setSizePolicy(policy)
+    return label
 
 
 def _worker_table() -> QTableWidget:
