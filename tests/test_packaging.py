@@ -25,6 +25,8 @@ PACKED = "napari_beadscope/napari.yaml"
 INDIRECT = {"imagecodecs"}
 #: Imported, where present, by code that an extra is for.
 OF_EXTRAS = {"cupy", "laptrack", "pytest"}
+#: Imported by what the benchmarks run in another Python, which has these and is told of the last.
+PEERS = {"napari_micromanager", "pymmcore_plus", "gui_clock"}
 
 #: Runs in the fresh environment: where npe2 finds the manifest, and what it says.
 FIND = """
@@ -112,7 +114,7 @@ def _distributions() -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    modules -= {*sys.stdlib_module_names, *OF_EXTRAS, "napari_beadscope"}
+    modules -= {*sys.stdlib_module_names, *OF_EXTRAS, *PEERS, "napari_beadscope"}
     known = packages_distributions()
     return {known[module][0].lower().replace("_", "-") for module in modules}
 
