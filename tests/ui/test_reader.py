@@ -157,7 +157,7 @@ def test_what_is_missing_of_a_damaged_recording_is_told(
     reader.read_recording(folder)
     assert len(told) == 1
     assert re.search(what, told[0])
-    assert f"`beadscope recover {folder}`" in told[0]
+    assert f'`beadscope recover "{folder}"`' in told[0]
 
 
 def test_what_is_missing_of_roi_movies_is_told(tmp_path: Path, told: list[str]) -> None:
@@ -167,6 +167,10 @@ def test_what_is_missing_of_roi_movies_is_told(tmp_path: Path, told: list[str]) 
     cut(folder / "bead_0007.ome.tif", 0.7)
     reader.read_recording(folder)
     assert re.search(r"\d of 5 frames are missing", told[0])
+    (folder / "bead_0007.ome.tif").unlink()
+    image = reader.read_recording(folder)[0][0]
+    assert image.shape == (5, 64, 80)
+    assert "1 of 2 ROI movies are missing" in told[1]
 
 
 def test_rows_without_a_frame_are_not_piled_onto_the_last(tmp_path: Path, told: list[str]) -> None:

@@ -154,13 +154,15 @@ class Recording:
         manifest = self.manifest
         if manifest.state == "open":
             return ()
-        frames = [len(self.index)]
-        if manifest.mode.rois:
-            for record in manifest.beads:
-                path = self.folder / bead_name(record.bead)
-                frames.append(pages_of(path, bead_spec(manifest, record), manifest))
+        beads = manifest.beads if manifest.mode.rois else []
+        movies = {
+            path: pages_of(path, bead_spec(manifest, record), manifest)
+            for record in beads
+            if (path := self.folder / bead_name(record.bead)).exists()
+        }
         counts = (
-            ("frames", manifest.frames_written, min(frames)),
+            ("frames", manifest.frames_written, min([len(self.index), *movies.values()])),
+            ("ROI movies", len(beads), len(movies)),
             ("track rows", manifest.rows_written, len(self.tracks)),
         )
         return tuple(

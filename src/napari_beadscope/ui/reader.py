@@ -17,6 +17,7 @@ from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.types import Annotation, Calibration
 from napari_beadscope.storage import Recording, open_recording
 from napari_beadscope.storage.beads_csv import is_bead_list
+from napari_beadscope.storage.layout import bead_name
 from napari_beadscope.storage.magscope import is_magscope_hdf5, is_magscope_text
 from napari_beadscope.storage.tracks_csv import is_track_table
 from napari_beadscope.ui.opened import KEY, Opened
@@ -155,14 +156,16 @@ class RoiMosaic:
 
 
 def _images(recording: Recording, name: str, opened: Opened) -> list[LayerData]:
-    mode = recording.manifest.mode
+    mode, folder = recording.manifest.mode, recording.folder
+    here = recording.beads if mode.rois else ()
+    beads = [bead for bead in here if (folder / bead_name(bead.bead)).exists()]
     frames: Any
     if mode.video:
         frames, label = recording.frames, name
-    elif mode.rois and recording.beads:
+    elif beads:
         frames = RoiMosaic(
-            [recording.roi_movie(bead.bead) for bead in recording.beads],
-            [(bead.roi.y0, bead.roi.x0) for bead in recording.beads],
+            [recording.roi_movie(bead.bead) for bead in beads],
+            [(bead.roi.y0, bead.roi.x0) for bead in beads],
             recording.manifest.frame_format.shape,
         )
         label = f"{name} ROIs"
@@ -214,7 +217,7 @@ def _tell_what_is_missing(recording: Recording) -> None:
     if missing:
         show_warning(
             f"The recording in {recording.folder} is damaged: {' and '.join(missing)} are missing. "
-            f"Run `beadscope recover {recording.folder}`"
+            f'Run `beadscope recover "{recording.folder}"`'
         )
 
 
