@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QStyle, QStyleOptionComboBox
 
 from napari_beadscope.core.errors import StateError
 from napari_beadscope.core.locks import XYLock, ZState
@@ -16,6 +17,8 @@ from napari_beadscope.core.messages import LocksChanged
 from napari_beadscope.core.types import Annotation, Bead, MotorInfo, Roi
 from napari_beadscope.script.instruments import MotorReading
 from napari_beadscope.ui.host import SessionHost, host_of
+from napari_beadscope.ui.model import JobState
+from napari_beadscope.ui.presenters.zlut import SWEEPING
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -45,6 +48,46 @@ def live(host: SessionHost, scopes: Any, tmp_path: Path) -> SessionHost:
 def tell(host: SessionHost) -> None:
     """Let the session take the engine's events in, as its clock does."""
     host.session.tick()
+
+
+def test_the_focus_is_not_locked_while_a_sweep_moves_it(live: SessionHost) -> None:
+    dock = open_dock(live)
+    assert dock.z_on.isEnabled()
+    for fraction in (0.0, 0.5):
+        live.session.model.job = JobState(SWEEPING, fraction)
+        assert not dock.z_on.isEnabled()
+        assert dock.z_on.toolTip().startswith("A sweep is moving the focus")
+        assert dock.z_state.text().startswith("A sweep is moving the focus")
+    live.session.model.job = None
+    assert dock.z_on.isEnabled()
+
+
+def test_no_recording_begins_while_a_sweep_moves_the_focus(
+    live: SessionHost, tmp_path: Path
+) -> None:
+    live.session.model.root = tmp_path
+    dock = live.viewer.window.add_plugin_dock_widget("napari-beadscope", "Acquisition")[1]
+    assert dock.button.isEnabled()
+    live.session.model.job = JobState(SWEEPING, 0.5)
+    assert not dock.button.isEnabled()
+    assert dock.button.toolTip().startswith("A sweep is moving the focus")
+    live.session.model.job = None
+    assert dock.button.isEnabled()
+
+
+def test_what_is_chosen_is_seen_whole(live: SessionHost, qtbot: Any) -> None:
+    dock = open_dock(live)
+    dock.parent().setFixedWidth(330)
+    live.viewer.window._qt_window.show()
+    qtbot.waitUntil(lambda: dock.aim.isVisible() and dock.width() <= 330)
+    option = QStyleOptionComboBox()
+    dock.aim.initStyleOption(option)
+    field = dock.aim.style().subControlRect(
+        QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, dock.aim
+    )
+    for at in range(dock.aim.count()):
+        wanted = dock.aim.fontMetrics().horizontalAdvance(dock.aim.itemText(at))
+        assert field.width() >= wanted + 4, dock.aim.itemText(at)
 
 
 def test_xy_lock_on_says_whom_it_follows_and_whom_not(live: SessionHost, scopes: Any) -> None:

@@ -115,7 +115,7 @@ class AcquisitionDock(Dock):
         """Return pairs of model signal and slot."""
         events = self.model.events
         settings = ("mode", "root", "name", "note", "limit_kind", "limit_s", "limit_frames")
-        state = ("recording", "last_recording", "busy", "mode", "root", "name", "beads")
+        state = ("recording", "last_recording", "busy", "job", "mode", "root", "name", "beads")
         numbers = ("status", "recording", "last_recording", "recorded_s", "beads", *settings)
         return (
             *((getattr(events, name), self._show_settings) for name in settings),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _XY_TIP = "Move each ROI after its bead, also while recording"
 _Z_TIP = "Move the focus so that the height stays"
 _DECIMALS = {"max_step_px": 0, "max_step_nm": 0, "gain": 2, "nm_per_um": 0, "min_quality": 2}
-_HERE, _AT = "the height found", "a height of"
+_HERE, _AT = "height found", "a height of"
 
 
 class LocksDock(Dock):
@@ -49,6 +49,7 @@ class LocksDock(Dock):
         """Make the widgets."""
         self.presenter = LocksPresenter(self.session)
         self._boxes: dict[tuple[str, str], Any] = {}
+        self._why_no_z = ""
         self._build_xy()
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
@@ -69,6 +70,7 @@ class LocksDock(Dock):
             (events.annotations, self._show_state),
             (events.calibration, self._show_state),
             (events.phase, self._show_state),
+            (events.job, self._show_job),
         )
 
     # widgets
@@ -117,8 +119,8 @@ class LocksDock(Dock):
         rows.addRow("Hold", self.bead)
         aim = QHBoxLayout()
         aim.setSpacing(4)
-        aim.addWidget(self.aim, 1)
-        aim.addWidget(self.target, 1)
+        aim.addWidget(self.aim, 3)  # its words are longer than any number
+        aim.addWidget(self.target, 2)
         rows.addRow("At", aim)
         every, step = self._box("z", fields["interval_s"]), self._box("z", fields["max_step_nm"])
         rows.addRow("Every", two_in_a_row(every, "Step", step))
@@ -216,6 +218,13 @@ class LocksDock(Dock):
             self.motor.clear()
             self.motor.addItems(motors)
         self.motor.setCurrentText(self.presenter.z.motor)
+
+    def _show_job(self, _: Any = None) -> None:
+        """Tell of a sweep that has begun or ended; how far it is does not matter."""
+        why = self.presenter.why_no_z()
+        if why != self._why_no_z:
+            self._why_no_z = why
+            self._show_state()
 
     def _show_state(self, _: Any = None) -> None:
         locks = self.model.locks

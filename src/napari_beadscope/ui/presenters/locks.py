@@ -16,6 +16,7 @@ from napari_beadscope.core.locks import RANGES, REFERENCES, Locks, XYLock, XYSta
 from napari_beadscope.core.messages import LocksChanged
 from napari_beadscope.ui.model import Phase
 from napari_beadscope.ui.presenters.fields import Field
+from napari_beadscope.ui.presenters.zlut import why_swept
 from napari_beadscope.ui.session import Session
 
 #: How much of the error's past is shown, s.
@@ -161,7 +162,7 @@ class LocksPresenter:
     def why_no_z(self) -> str:
         """Return why the Z-lock cannot begin, '' if it can."""
         model = self._session.model
-        why = self._no_engine()
+        why = self._no_engine() or why_swept(self._session)
         if why:
             return why
         if not model.calibration.zlut:

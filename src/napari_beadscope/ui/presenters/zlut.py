@@ -118,8 +118,7 @@ class ZLutPresenter:
     @property
     def sweeping(self) -> bool:
         """Whether a sweep goes on."""
-        job = self._session.model.job
-        return job is not None and job.label == SWEEPING
+        return bool(why_swept(self._session))
 
     def motors(self) -> tuple[str, ...]:
         """Return the motors that can move the focus."""
@@ -239,6 +238,14 @@ class ZLutPresenter:
                 model.calibration.nm_per_px, str(swept.zlut)
             )
         self._session.say(Message("info", swept_sentence(swept), time.time()))
+
+
+def why_swept(session: Session) -> str:
+    """Return why the focus is not free for other things, '' if it is."""
+    job = session.model.job
+    if job is None or job.label != SWEEPING:
+        return ""
+    return "A sweep is moving the focus: wait until it is done, or cancel it in the Z-LUT dock"
 
 
 def read_zlut(path: Path) -> PresentZLut:
