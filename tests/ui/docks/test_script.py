@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ def _no_draft() -> Iterator[None]:
     forget_drafts()
     yield
     forget_drafts()
-    gc.collect()  # viewers that were closed
     for run in running_scripts("e1"):
         run.stop()
         run.wait(15)
@@ -229,7 +227,7 @@ def type_anew(dock: Any, text: str) -> None:
     dock.editor.insertPlainText(text)
 
 
-@pytest.mark.parametrize("how", ["quit"])
+@pytest.mark.parametrize("how", ["viewer", "window", "quit"])
 def test_a_draft_is_kept_when_the_viewer_closes(
     make_napari_viewer: Callable[..., Any], scopes: Any, qtbot: Any, how: str
 ) -> None:
@@ -245,15 +243,15 @@ def test_a_draft_is_kept_when_the_viewer_closes(
     if how == "viewer":
         viewer.close()
     elif how == "window":
-        viewer.window._qt_window.close(quit_app=False, confirm_need=False)
+        window = viewer.window._qt_window  # napari's fixture closes it once more
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        window.close(quit_app=False, confirm_need=False)
     else:
         QApplication.instance().aboutToQuit.emit()
     assert host.closed
     assert (drafts_folder() / "draft.py").read_text() == "print('an hour of typing')\n"
     thread.join(5)
     assert not thread.is_alive()
-    del dock, plots, host, viewer
-    qtbot.wait(50)  # what Qt deletes later
 
 
 def test_two_viewers_have_drafts_of_their_own(
