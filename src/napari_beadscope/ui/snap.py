@@ -116,8 +116,8 @@ def _next_frame(scope: ScopePort, streaming: bool) -> Any:
     )
 
 
-def show_snap(viewer: ViewerModel, snap: Snap, live: bool) -> Image:
-    """Add a snap as an Image layer, just below the live image while that is `live`, else above.
+def show_snap(viewer: ViewerModel, snap: Snap) -> Image:
+    """Add a snap as an Image layer, just above the live image, so that it is seen at once.
 
     Contrast limits and colours are those of the live image, if there is one; what is selected
     stays selected.
@@ -137,8 +137,7 @@ def show_snap(viewer: ViewerModel, snap: Snap, live: bool) -> Image:
     )
     if shown is not None:
         layers = viewer.layers
-        place = layers.index(shown)
-        layers.move(layers.index(layer), place if live else place + 1)
+        layers.move(layers.index(layer), layers.index(shown) + 1)
     if active is not None:
         viewer.layers.selection.active = active
     return layer

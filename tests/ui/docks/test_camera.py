@@ -205,8 +205,10 @@ def test_a_snap_is_a_layer_with_its_story(
     assert tuple(snap.scale) == pytest.approx((0.1, 0.1))
     assert snap.contrast_limits == [50, 150]
     assert viewer.layers.selection.active is active
-    # live goes on above it, and it stays what it is
-    assert viewer.layers.index(snap) == viewer.layers.index(live.live_view.layer) - 1
+    # it is seen at once, with the overlays above it, and stays what it is
+    assert viewer.layers.index(live.live_view.layer) == 0
+    assert viewer.layers.index(snap) == 1
+    assert "hide it to see live frames" in viewer.status
     kept, scale = snap.data.copy(), tuple(snap.scale)
     camera.properties.editor("binning").setCurrentText("2")
     qtbot.waitUntil(lambda: live.live_view.layer.data.shape == (256, 256))

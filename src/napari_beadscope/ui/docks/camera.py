@@ -252,8 +252,9 @@ class CameraDock(Dock):
     def _show_snap(self, snap: Snap) -> None:
         if self.host.closed:
             return
-        show_snap(self.host.viewer, snap, live=self.model.live)
-        self.host.viewer.status = f"Kept as layer '{snap.name}'"
+        show_snap(self.host.viewer, snap)
+        above = ": hide it to see live frames again" if self.model.live else ""
+        self.host.viewer.status = f"Kept as layer '{snap.name}'{above}"
 
     def _heard(self, event: Any = None) -> None:
         self.presenter.heard(event)
