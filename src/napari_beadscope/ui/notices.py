@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase
@@ -55,7 +54,8 @@ class Notices:
     def withdraw(self, text: str) -> None:
         """Take away what was offered in these words, if it is shown still."""
         for shown in QApplication.allWidgets():
-            if isinstance(shown, NapariQtNotification) and shown.message.text() == text:
+            # Its class is private to napari: known by name, so that nothing breaks without it.
+            if type(shown).__name__ == "NapariQtNotification" and shown.message.text() == text:
                 shown.close()
 
 
