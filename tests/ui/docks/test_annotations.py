@@ -363,3 +363,16 @@ def test_copied_beads_have_ids_of_their_own(
     dock.session.start_live()
     dock.presenter.take_over()
     assert [bead.bead for bead in dock.session.scope.beads] == [4, 7, 9, 10, 11]
+
+
+def test_recordings_are_told_apart_in_the_list(
+    dock: AnnotationsDock, host: Any, recording: Path
+) -> None:
+    for minute in (10, 25):
+        beads = host.viewer.open(str(recording), plugin=PLUGIN)[1]
+        beads.name = f"2031-07-14_09-{minute}-00_pull beads"
+    dock._layers_changed()
+    texts = [dock.source.itemText(place) for place in range(dock.source.count())]
+    assert texts == ["Live beads", "…10-00_pull beads", "…25-00_pull beads"]
+    tip = dock.source.itemData(2, Qt.ItemDataRole.ToolTipRole)
+    assert tip == "2031-07-14_09-25-00_pull beads"
