@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -128,13 +129,21 @@ def own(session: str, count: int = 1, fork: bool = False) -> None:
     for k in range(count):
         Segment.create(f"{session}-{k}", 4096)
     if fork:
-        heir = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
+        context = multiprocessing.get_context("fork")
+        runs = context.Event()
+        heir = context.Process(target=_live_on, args=(runs,))
         heir.start()
+        runs.wait()  # only then it has let go of what it was born with
         say("heir", heir.pid)
     say("ready")
     if sys.stdin.readline().strip() == "close":
         owner.close()
         say("closed")
+
+
+def _live_on(runs: Any) -> None:
+    runs.set()
+    time.sleep(30)
 
 
 def come_and_go(session: str, rounds: int) -> None:
