@@ -43,8 +43,12 @@ def _keep_gl_programs() -> Iterator[None]:
 @pytest.fixture
 def qtbot(qtbot: Any) -> Any:
     """pytest-qt's, more patient: tests may share their cores with much else."""
-    wait_until = qtbot.waitUntil
-    qtbot.waitUntil = lambda condition, *, timeout=25_000: wait_until(condition, timeout=timeout)
+    wait_until, least_ms = qtbot.waitUntil, 25_000
+
+    def patient(condition: Callable[[], Any], *, timeout: int = least_ms) -> None:
+        wait_until(condition, timeout=max(timeout, least_ms))
+
+    qtbot.waitUntil = patient
     return qtbot
 
 
