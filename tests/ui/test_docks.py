@@ -43,7 +43,11 @@ def test_every_input_has_a_tooltip(host: SessionHost) -> None:
                 up, found = widget, False
                 while up is not None and up is not dock and not found:
                     found, up = bool(up.toolTip()), up.parentWidget()
-                assert found or widget.objectName().startswith(("qt_", "Scroll")), (name, widget)
+                assert found or widget.objectName().startswith(("qt_", "Scroll")), (
+                    name,
+                    widget,
+                    getattr(widget, "text", str)(),
+                )
 
 
 def test_a_closed_dock_rests_and_live_goes_on(live: SessionHost, qtbot: Any, scopes: Any) -> None:

@@ -71,7 +71,9 @@ def test_the_value_under_the_mouse_is_the_pixels(still: SessionHost) -> None:
     still.viewer.layers.selection.active = layer
     QTest.qWait(100)
     QTest.mouseMove(native, QPoint(native.width() // 2 - 60, native.height() // 2))
+    QTest.qWait(50)  # else the next move may be taken for one with this
     QTest.mouseMove(native, QPoint(native.width() // 2, native.height() // 2))
+    QTest.qWait(50)
     position = still.viewer.cursor.position
     assert layer.get_value(position, world=True) == layer.data[100, 300] == 7
     # what napari writes into its status bar, in um
