@@ -177,8 +177,8 @@ def test_a_sweep_is_started_without_scrolling(
         assert bottom <= view.height(), f"{widget} ends at {bottom} of {view.height()} px"
     dock.low.setValue(-12.5)
     for box in (dock.low, dock.high, dock.step, dock.frames):
-        wanted = box.fontMetrics().horizontalAdvance(box.text())
-        assert box.lineEdit().width() >= wanted + 4, box.text()
+        wanted = box.fontMetrics().horizontalAdvance(box.text()) + 4
+        qtbot.waitUntil(lambda box=box, wanted=wanted: box.width() >= wanted)
 
 
 def load_zlut(session: Session, path: Path) -> None:
