@@ -178,7 +178,7 @@ def test_a_sweep_is_started_without_scrolling(
     dock.low.setValue(-12.5)
     for box in (dock.low, dock.high, dock.step, dock.frames):
         wanted = box.fontMetrics().horizontalAdvance(box.text()) + 4
-        qtbot.waitUntil(lambda box=box, wanted=wanted: box.width() >= wanted)
+        qtbot.waitUntil(lambda box=box, wanted=wanted: box.lineEdit().width() >= wanted)
 
 
 def load_zlut(session: Session, path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -26,7 +25,7 @@ from napari_beadscope.ui.docks.bead_legend import BeadLegend
 from napari_beadscope.ui.docks.bead_table import BeadTable
 from napari_beadscope.ui.docks.find_panel import FindPanel
 from napari_beadscope.ui.docks.job_row import JobRow
-from napari_beadscope.ui.docks.parts import PathPicker, allow, form, two_in_a_row
+from napari_beadscope.ui.docks.parts import PathPicker, allow, form, two_in_a_row, without_arrows
 from napari_beadscope.ui.presenters.beads import MAX_ROI_PX, MIN_ROI_PX, BeadsPresenter
 from napari_beadscope.ui.presenters.finding import LABEL as FINDING
 
@@ -163,7 +162,7 @@ class BeadsDock(Dock):
         self.nm_per_px.valueChanged.connect(self.presenter.set_nm_per_px)
         self.roi_size.setMinimumWidth(80)
         self.nm_per_px.setMinimumWidth(72)
-        self.nm_per_px.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        without_arrows(self.nm_per_px)
         for box in (self.roi_size, self.nm_per_px):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.zlut = PathPicker(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFrame,
@@ -24,7 +23,15 @@ from qtpy.QtWidgets import (
 from napari_beadscope.core.messages import MotorsChanged
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.history_line import HistoryLine
-from napari_beadscope.ui.docks.parts import allow, form, note, spin_box, toned, two_in_a_row
+from napari_beadscope.ui.docks.parts import (
+    allow,
+    form,
+    note,
+    spin_box,
+    toned,
+    two_in_a_row,
+    without_arrows,
+)
 from napari_beadscope.ui.presenters.fields import Field
 from napari_beadscope.ui.presenters.locks import HISTORY_S, LocksPresenter
 
@@ -106,7 +113,7 @@ class LocksDock(Dock):
         self.target = QDoubleSpinBox()
         self.target.setRange(-1e6, 1e6)
         self.target.setMinimumWidth(80)
-        self.target.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        without_arrows(self.target)
         self.target.setDecimals(0)
         self.target.setSingleStep(50)
         self.target.setSuffix(" nm")
@@ -160,7 +167,7 @@ class LocksDock(Dock):
     def _box(self, lock: str, field: Field) -> Any:
         choose = self.presenter.set_xy_value if lock == "xy" else self.presenter.set_z_value
         box = spin_box(field, lambda value: choose(field.name, value))
-        box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        without_arrows(box)
         box.setMinimumWidth(66)
         if field.name in _DECIMALS:
             box.blockSignals(True)  # the number shown is still the lowest

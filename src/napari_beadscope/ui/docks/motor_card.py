@@ -11,7 +11,6 @@ import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFrame,
@@ -24,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_beadscope.ui.docks.parts import TONES, allow, toned
+from napari_beadscope.ui.docks.parts import TONES, allow, toned, without_arrows
 from napari_beadscope.ui.presenters.hardware import (
     PAGE_STEPS,
     PAST_S,
@@ -215,7 +214,7 @@ class MotorCardWidget(QFrame):
         self.target.setPrefix("to ")
         self.target.setSuffix(f" {card.unit}")
         self.target.setValue(card.position)
-        self.target.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        without_arrows(self.target)
         self.target.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.target.setKeyboardTracking(False)
         self.target.setAccessibleName(f"target of {card.name}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -221,3 +222,13 @@ def _set(editor: Any, value: Any) -> None:
         editor.show_path(str(value))
     else:
         editor.setText(str(value))
+
+
+def without_arrows(box: QAbstractSpinBox) -> None:
+    """Give a number the room of its arrows; keys and wheel change it.
+
+    Not by ``NoButtons``: with napari's style sheet, Qt 6.11.3 then gives the text no room at all.
+    """
+    box.setStyleSheet(
+        "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0px; border: none; }"
+    )

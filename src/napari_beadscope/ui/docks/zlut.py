@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
@@ -28,7 +27,7 @@ from superqt import QElidingLabel
 
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.job_row import JobRow
-from napari_beadscope.ui.docks.parts import allow, form, note, two_in_a_row
+from napari_beadscope.ui.docks.parts import allow, form, note, two_in_a_row, without_arrows
 from napari_beadscope.ui.plots.canvas import PlotCanvas
 from napari_beadscope.ui.plots.zlut import LEGEND, no_zlut_figure, sweep_figure, zlut_figure
 from napari_beadscope.ui.presenters.zlut import CHOICES, SWEEPING, ZLutPresenter
@@ -217,7 +216,7 @@ class ZLutDock(Dock):
         for box, value in zip((self.low, self.high, self.step, self.frames), values):
             box.setKeyboardTracking(False)
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
-            box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)  # keys and wheel do
+            without_arrows(box)
             box.setMinimumWidth(76)
             box.setValue(value)
             box.valueChanged.connect(self._chosen)
