@@ -101,6 +101,18 @@ def test_drift_is_slow_smooth_and_of_the_stated_size() -> None:
     assert np.abs(per_second).max() < 20  # fmt: skip
 
 
+def test_steady_drift_is_added_to_the_swing() -> None:
+    options = SimulatedOptions(fps=50, drift_rate_x_nm_per_s=20, drift_rate_z_nm_per_s=-3)
+    swing = BeadMotion(options.changed(drift_rate_x_nm_per_s=0, drift_rate_z_nm_per_s=0))
+    for frame, seconds in ((0, 0.0), (25, 0.5), (30000, 600.0)):
+        steady = BeadMotion(options).drift_nm(frame) - swing.drift_nm(frame)
+        assert steady == pytest.approx([20 * seconds, 0, -3 * seconds])
+    calm = options.changed(drift_nm=0, drift_z_nm=0, brownian=False)
+    assert BeadMotion(calm).offsets_nm(500, 0.0) == pytest.approx(
+        np.tile([200, 0, -30], (calm.beads, 1))
+    )
+
+
 def test_still_beads_stand_still() -> None:
     options = SimulatedOptions(brownian=False, drift_nm=0, drift_z_nm=0)
     assert not BeadMotion(options).offsets_nm(123, 0.0).any()

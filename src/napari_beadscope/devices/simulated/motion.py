@@ -94,12 +94,14 @@ class BeadMotion:
         return path[:length]
 
     def drift_nm(self, frame: int) -> np.ndarray:
-        """Return the stage's drift from its place at frame 0, nm, ``(3,)``."""
-        seconds = frame / self._options.fps
+        """Return the stage's drift from its place at frame 0, nm, ``(3,)``: swing and steady."""
+        options = self._options
+        seconds = frame / options.fps
         angle = 2 * np.pi * seconds / self._periods_s + self._phases
         swing = np.sum(np.sin(angle) - np.sin(self._phases), axis=0) / np.sqrt(3)
-        lateral, axial = self._options.drift_nm, self._options.drift_z_nm
-        return np.asarray(swing * np.array([lateral, lateral, axial]))
+        swing *= (options.drift_nm, options.drift_nm, options.drift_z_nm)
+        rates = [getattr(options, f"drift_rate_{axis}_nm_per_s") for axis in "xyz"]
+        return np.asarray(swing + seconds * np.array(rates))
 
     def force_pn(self, magnet_mm: float) -> float:
         """Return the force on every bead, pN."""

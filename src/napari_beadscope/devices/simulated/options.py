@@ -79,6 +79,15 @@ class SimulatedOptions(BaseModel):
     kz_pn_per_nm: float = Field(5e-3, ge=1e-6, le=10.0, description="spring in z at rest, pN/nm")
     drift_nm: float = Field(80.0, ge=0.0, le=100000.0, description="stage drift in x, y, rms nm")
     drift_z_nm: float = Field(40.0, ge=0.0, le=100000.0, description="stage drift in z, rms nm")
+    drift_rate_x_nm_per_s: float = Field(
+        0.0, ge=-1e5, le=1e5, description="steady stage drift in x from frame 0 on, nm/s"
+    )
+    drift_rate_y_nm_per_s: float = Field(
+        0.0, ge=-1e5, le=1e5, description="steady stage drift in y from frame 0 on, nm/s"
+    )
+    drift_rate_z_nm_per_s: float = Field(
+        0.0, ge=-1e5, le=1e5, description="steady stage drift in z from frame 0 on, nm/s"
+    )
     force_pn: float = Field(0.5, ge=0.05, le=100.0, description="force with the magnet at 0, pN")
     magnet_decay_mm: float = Field(2.5, ge=0.1, le=100.0, description="travel for e-fold force, mm")
     contour_nm: float = Field(1000.0, ge=0.0, le=50000.0, description="tether contour length, nm")
