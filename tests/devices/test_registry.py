@@ -6,6 +6,9 @@ import pytest
 
 from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.devices import (
+    DeviceInfo,
+    find_cameras,
+    find_motors,
     list_cameras,
     list_motors,
     motor_options,
@@ -41,11 +44,54 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         "rare", "A rare camera", "no.such:thing", needs=("no_such_module",), extra="rare"
     )
     monkeypatch.setitem(registry._CAMERAS, "rare", kind)
-    info = {camera.id: camera for camera in list_cameras()}["rare"]
-    assert not info.available
-    assert "napari-beadscope[rare]" in info.why_not
+    for find in (list_cameras, find_cameras):
+        info = {camera.id: camera for camera in find()}["rare"]
+        assert not info.available
+        assert "napari-beadscope[rare]" in info.why_not
     with pytest.raises(DeviceError, match="no_such_module"):
         open_camera("rare")
+
+
+def _two_stages() -> tuple[DeviceInfo, ...]:
+    return (
+        DeviceInfo("stage:7", "Stage 7", usual_name="focus"),
+        DeviceInfo("stage:8", "Stage 8", "its power is off", "focus"),
+    )
+
+
+def _none() -> tuple[DeviceInfo, ...]:
+    return ()
+
+
+def _failing() -> tuple[DeviceInfo, ...]:
+    raise DeviceError("the driver does not answer", "start it")
+
+
+def test_what_is_connected_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, search in (("stage", _two_stages), ("lens", _none), ("arm", _failing)):
+        monkeypatch.setattr(registry, f"_search_{name}", search, raising=False)
+        kind = registry.MotorKind(
+            f"{name}:SERIAL",
+            f"A kind of {name}",
+            "focus",
+            "no.such:thing",
+            "no.such:options",
+            argument_needed=True,
+            discover=f"napari_beadscope.devices.registry:_search_{name}",
+        )
+        monkeypatch.setitem(registry._MOTORS, name, kind)
+    found = {motor.id: motor for motor in find_motors()}
+    assert found["stage:7"].available
+    assert found["stage:7"].usual_name == "focus"
+    assert found["stage:8"].why_not == "its power is off"
+    assert found["lens:SERIAL"].why_not == "none is connected"
+    assert found["arm:SERIAL"].why_not == "the driver does not answer: start it"
+    assert found["simulated-focus"].available
+    listed = {motor.id for motor in list_motors()}
+    assert {"stage:SERIAL", "lens:SERIAL", "arm:SERIAL"} <= listed
+    for wrong in ("stage", "stage:"):
+        with pytest.raises(InputError, match="write it as stage:SERIAL"):
+            open_motor(wrong)
 
 
 def test_a_path_may_hold_colons() -> None:
@@ -59,6 +105,8 @@ def test_names_and_motors() -> None:
     assert open_motor("simulated-focus").name == "focus"
     assert open_motor("simulated-magnet").unit == "mm"
     for kind in list_motors():
+        if not kind.id.startswith("simulated-"):
+            continue
         model = motor_options(kind.id)
         defaults = model().model_dump()
         assert set(defaults) == {"speed", "low", "high", "start"}
@@ -69,3 +117,5 @@ def test_names_and_motors() -> None:
         motor_options("stage")
     with pytest.raises(InputError, match="simulated-focus, simulated-magnet"):
         open_motor("stage")
+    with pytest.raises(InputError, match="write its ID as simulated-focus"):
+        open_motor("simulated-focus:left")

@@ -15,8 +15,9 @@ from napari_beadscope.devices.camera import (
     ResumableMotor,
 )
 from napari_beadscope.devices.registry import (
-    CameraInfo,
-    MotorKind,
+    DeviceInfo,
+    find_cameras,
+    find_motors,
     list_cameras,
     list_motors,
     motor_options,
@@ -27,14 +28,15 @@ from napari_beadscope.devices.registry import (
 
 __all__ = [
     "Camera",
-    "CameraInfo",
+    "DeviceInfo",
     "EndOfStream",
     "Motor",
-    "MotorKind",
     "MotorReadout",
     "Property",
     "Resumable",
     "ResumableMotor",
+    "find_cameras",
+    "find_motors",
     "list_cameras",
     "list_motors",
     "motor_options",

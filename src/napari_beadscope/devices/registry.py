@@ -8,20 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
-from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
 from napari_beadscope.devices.camera import Camera, Motor, MotorReadout
 
 _HERE = "napari_beadscope.devices"
+_Kind = TypeVar("_Kind", "CameraKind", "MotorKind")
 
 
 @dataclass(frozen=True, slots=True)
 class CameraKind:
     """A kind of camera: how to write its ID and where its factory is.
 
-    ``argument`` describes what follows ``PREFIX:`` in the ID, '' for nothing; ``needs`` are
-    modules that must be installed, ``extra`` the package extra that brings them.
+    ``factory`` is ``module:name`` of what makes it from ``(argument, options, motors)``, where
+    the argument is what follows ``PREFIX:`` in the ID; ``needs`` are modules that must be
+    installed, ``extra`` the package extra that brings them; ``discover`` is ``module:name`` of
+    what returns a `DeviceInfo` for each device that is there, '' if nothing can be looked for.
     """
 
     example: str
@@ -30,31 +33,45 @@ class CameraKind:
     argument_needed: bool = False
     needs: tuple[str, ...] = ()
     extra: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraInfo:
-    """A camera one can ask for; ``why_not`` is '' if available."""
-
-    id: str
-    label: str
-    available: bool
-    why_not: str
+    discover: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MotorKind:
-    """A kind of motor.
+    """A kind of motor; what it shares with `CameraKind` means the same.
 
-    ``usual_name`` is what it is called unless it is given another name; ``factory`` and
-    ``options`` are ``module:name`` of what opens it and of the pydantic model of its options.
+    ``usual_name`` is what it is called unless it is given another name; ``factory`` makes it
+    from ``(argument, options)``; ``options`` is ``module:name`` of the pydantic model of its
+    options.
     """
 
-    id: str
+    example: str
     label: str
     usual_name: str
     factory: str
     options: str
+    argument_needed: bool = False
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+    discover: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A camera or motor one can ask for by `id`; ``why_not`` is '' if it can be had.
+
+    ``usual_name`` is what a motor is called unless it is given another name.
+    """
+
+    id: str
+    label: str
+    why_not: str = ""
+    usual_name: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be had."""
+        return not self.why_not
 
 
 _CAMERAS = {
@@ -95,26 +112,61 @@ def _load(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _missing(kind: CameraKind) -> str:
+def _missing(kind: CameraKind | MotorKind) -> str:
     lacking = [name for name in kind.needs if find_spec(name) is None]
     if not lacking:
         return ""
     return f"{', '.join(lacking)} is not installed; pip install 'napari-beadscope[{kind.extra}]'"
 
 
-def list_cameras() -> tuple[CameraInfo, ...]:
-    """Return every kind of camera, available or not.
+def _info(kind: CameraKind | MotorKind, why_not: str = "") -> DeviceInfo:
+    name = kind.usual_name if isinstance(kind, MotorKind) else ""
+    return DeviceInfo(kind.example, kind.label, why_not or _missing(kind), name)
+
+
+def _find(kind: CameraKind | MotorKind) -> tuple[DeviceInfo, ...]:
+    if _missing(kind) or not kind.discover:
+        return (_info(kind),)
+    try:
+        found: tuple[DeviceInfo, ...] = tuple(_load(kind.discover)())
+    except BeadscopeError as error:
+        return (_info(kind, str(error)),)
+    return found or (_info(kind, "none is connected"),)
+
+
+def list_cameras() -> tuple[DeviceInfo, ...]:
+    """Return every kind of camera, available or not, without looking for devices.
 
     Examples
     --------
-    >>> [camera.id for camera in list_cameras()]
+    >>> [camera.id for camera in list_cameras()][:2]
     ['simulated', 'replay:PATH']
     """
-    missing = {name: _missing(kind) for name, kind in _CAMERAS.items()}
-    return tuple(
-        CameraInfo(kind.example, kind.label, not missing[name], missing[name])
-        for name, kind in _CAMERAS.items()
-    )
+    return tuple(_info(kind) for kind in _CAMERAS.values())
+
+
+def list_motors() -> tuple[DeviceInfo, ...]:
+    """Return every kind of motor, available or not, without looking for devices.
+
+    Examples
+    --------
+    >>> [motor.id for motor in list_motors()][:2]
+    ['simulated-focus', 'simulated-magnet']
+    """
+    return tuple(_info(kind) for kind in _MOTORS.values())
+
+
+def find_cameras() -> tuple[DeviceInfo, ...]:
+    """Return the cameras that are connected, and each kind of which there is none, with why.
+
+    Loads the libraries of all vendors that are installed, which takes seconds.
+    """
+    return tuple(info for kind in _CAMERAS.values() for info in _find(kind))
+
+
+def find_motors() -> tuple[DeviceInfo, ...]:
+    """Return the motors that are connected, and each kind of which there is none, with why."""
+    return tuple(info for kind in _MOTORS.values() for info in _find(kind))
 
 
 def open_camera(
@@ -127,7 +179,8 @@ def open_camera(
     Parameters
     ----------
     camera_id : str
-        ``simulated``, ``simulated:NAME`` (one engine at a time) or ``replay:PATH``.
+        ``PREFIX`` or ``PREFIX:ARGUMENT``: ``simulated``, ``simulated:NAME`` (one engine at a
+        time), ``replay:PATH`` or another that `list_cameras` tells.
     options : dict, optional
         What that camera takes: see `SimulatedOptions` and `ReplayOptions`.
     motors : MotorReadout, optional
@@ -145,49 +198,32 @@ def open_camera(
     >>> open_camera("simulated", {"beads": 3}).format.shape
     (512, 512)
     """
-    prefix, _, argument = camera_id.partition(":")
-    kind = _CAMERAS.get(prefix)
-    if kind is None:
-        known = ", ".join(item.example for item in _CAMERAS.values())
-        raise InputError(f"there is no camera {camera_id!r}", f"choose from {known}")
-    if kind.argument_needed and not argument:
-        raise InputError(f"{camera_id!r} says not which", f"write it as {kind.example}")
-    why_not = _missing(kind)
-    if why_not:
-        raise DeviceError(f"the camera {camera_id!r} cannot be used", why_not)
+    kind, argument = _kind(camera_id, _CAMERAS, "camera")
     camera: Camera = _load(kind.factory)(argument, options or {}, motors)
     return camera
 
 
 def open_motor(motor_id: str, options: dict[str, Any] | None = None) -> Motor:
-    """Return a motor that is not yet opened: ``simulated-focus`` or ``simulated-magnet``.
+    """Return a motor that is not yet opened; its ID is ``PREFIX`` or ``PREFIX:ARGUMENT``.
 
     Raises
     ------
     InputError
         There is no such motor, or an option is not valid.
+    DeviceError
+        Something it needs is not installed.
 
     Examples
     --------
     >>> open_motor("simulated-focus").unit
     'um'
     """
-    motor: Motor = _load(_motor_kind(motor_id).factory)(options or {})
+    kind, argument = _kind(motor_id, _MOTORS, "motor")
+    motor: Motor = _load(kind.factory)(argument, options or {})
     return motor
 
 
-def list_motors() -> tuple[MotorKind, ...]:
-    """Return every kind of motor.
-
-    Examples
-    --------
-    >>> [motor.id for motor in list_motors()]
-    ['simulated-focus', 'simulated-magnet']
-    """
-    return tuple(_MOTORS.values())
-
-
-def motors_of_camera(camera_id: str) -> tuple[MotorKind, ...]:
+def motors_of_camera(camera_id: str) -> tuple[DeviceInfo, ...]:
     """Return the motors that belong to a camera.
 
     Examples
@@ -197,16 +233,26 @@ def motors_of_camera(camera_id: str) -> tuple[MotorKind, ...]:
     >>> motors_of_camera("replay:movie.tif")
     ()
     """
-    ids = _MOTORS_OF_CAMERA.get(camera_id.partition(":")[0], ())
-    return tuple(_MOTORS[motor_id] for motor_id in ids)
+    prefixes = _MOTORS_OF_CAMERA.get(camera_id.partition(":")[0], ())
+    return tuple(_info(_MOTORS[prefix]) for prefix in prefixes)
 
 
 def motor_options(motor_id: str) -> Any:
-    """Return the pydantic model of a motor's options; InputError if there is no such motor."""
-    return _load(_motor_kind(motor_id).options)
+    """Return the pydantic model of a motor's options; errors are those of `open_motor`."""
+    kind, _ = _kind(motor_id, _MOTORS, "motor")
+    return _load(kind.options)
 
 
-def _motor_kind(motor_id: str) -> MotorKind:
-    if motor_id not in _MOTORS:
-        raise InputError(f"there is no motor {motor_id!r}", f"choose from {', '.join(_MOTORS)}")
-    return _MOTORS[motor_id]
+def _kind(device_id: str, kinds: dict[str, _Kind], noun: str) -> tuple[_Kind, str]:
+    """Return the kind that an ID names, which can be used, and the ID's argument."""
+    prefix, _, argument = device_id.partition(":")
+    kind = kinds.get(prefix)
+    if kind is None:
+        known = ", ".join(item.example for item in kinds.values())
+        raise InputError(f"there is no {noun} {device_id!r}", f"choose from {known}")
+    if kind.argument_needed and not argument:
+        raise InputError(f"{device_id!r} says not which", f"write it as {kind.example}")
+    why_not = _missing(kind)
+    if why_not:
+        raise DeviceError(f"the {noun} {device_id!r} cannot be used", why_not)
+    return kind, argument

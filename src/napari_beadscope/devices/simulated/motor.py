@@ -62,7 +62,7 @@ class SimulatedMotor(Opening):
 
     Examples
     --------
-    >>> with open_focus({"speed": 1e6}) as motor:
+    >>> with open_focus("", {"speed": 1e6}) as motor:
     ...     motor.move_to(3)
     ...     while motor.moving():
     ...         pass
@@ -127,8 +127,13 @@ class SimulatedMotor(Opening):
 
 
 def _motor(
-    name: str, unit: str, model: type[MotorOptions], options: dict[str, Any]
+    name: str, unit: str, model: type[MotorOptions], argument: str, options: dict[str, Any]
 ) -> SimulatedMotor:
+    if argument:
+        raise InputError(
+            f"there is one kind of simulated {name} motor, and none called {argument!r}",
+            f"write its ID as simulated-{name}",
+        )
     try:
         return SimulatedMotor(name, unit, model.model_validate(options))
     except ValidationError as error:
@@ -140,11 +145,11 @@ def _motor(
         ) from error
 
 
-def open_focus(options: dict[str, Any]) -> SimulatedMotor:
+def open_focus(argument: str, options: dict[str, Any]) -> SimulatedMotor:
     """Return a focus motor in um: up raises the focal plane, so beads sink towards it."""
-    return _motor("focus", "um", FocusOptions, options)
+    return _motor("focus", "um", FocusOptions, argument, options)
 
 
-def open_magnet(options: dict[str, Any]) -> SimulatedMotor:
+def open_magnet(argument: str, options: dict[str, Any]) -> SimulatedMotor:
     """Return a magnet motor in mm: up is nearer to the sample, more force."""
-    return _motor("magnet", "mm", MagnetOptions, options)
+    return _motor("magnet", "mm", MagnetOptions, argument, options)
