@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_beadscope.core.errors import InputError
 from napari_beadscope.devices.simulated import SimulatedOptions
 from napari_beadscope.devices.simulated.motion import BeadMotion
 
@@ -111,6 +112,18 @@ def test_steady_drift_is_added_to_the_swing() -> None:
     assert BeadMotion(calm).offsets_nm(500, 0.0) == pytest.approx(
         np.tile([200, 0, -30], (calm.beads, 1))
     )
+
+
+def test_stuck_beads_move_with_the_stage_alone() -> None:
+    options = SimulatedOptions(beads=5, stuck_beads=2, drift_rate_x_nm_per_s=20)
+    motion, free = BeadMotion(options), BeadMotion(options.changed(stuck_beads=0))
+    for frame, magnet_mm in ((0, 0.0), (1234, 7.0)):
+        offsets = motion.offsets_nm(frame, magnet_mm)
+        stuck = motion.drift_nm(frame) - (0, 0, motion.extension_nm(0.0))
+        assert offsets[:2] == pytest.approx(np.tile(stuck, (2, 1)))
+        assert np.array_equal(offsets[2:], free.offsets_nm(frame, magnet_mm)[2:])
+    with pytest.raises(InputError, match="6 stuck beads of 5 beads are too many"):
+        options.changed(stuck_beads=6)
 
 
 def test_still_beads_stand_still() -> None:

@@ -15,6 +15,9 @@ worm-like chain at high force: extension ``L (1 - sqrt(kT / P F) / 2)``, lateral
 ``F / extension``, axial stiffness ``~ F^1.5`` (C. Bouchiat et al., Biophys. J. 76, 409, 1999).
 Stiffness is relative to the options' at magnet 0: it scales excursions by the square root; the
 correlation time stays that at magnet 0.
+
+The first ``stuck_beads`` stick to the surface, as reference beads do: only the stage moves them,
+and they lie lower than the others by the tethers' length at magnet 0.
 """
 
 from __future__ import annotations
@@ -121,6 +124,6 @@ class BeadMotion:
             longer = self.extension_nm(magnet_mm) / self.extension_nm(0.0)
         lateral = np.sqrt(longer / stiffer)
         offsets = self.brownian_nm(frame) * np.array([lateral, lateral, stiffer**-0.75])
-        offsets += self.drift_nm(frame)
         offsets[:, 2] += self.extension_nm(magnet_mm) - self.extension_nm(0.0)
-        return offsets
+        offsets[: self._options.stuck_beads] = (0.0, 0.0, -self.extension_nm(0.0))
+        return offsets + self.drift_nm(frame)

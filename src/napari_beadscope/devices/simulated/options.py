@@ -63,6 +63,7 @@ class SimulatedOptions(BaseModel):
     # beads
     beads: int = Field(20, ge=0, le=5000, description="number of beads")
     touching_pairs: int = Field(0, ge=0, le=2500, description="pairs of beads that touch")
+    stuck_beads: int = Field(0, ge=0, le=5000, description="first beads that stick to the surface")
     spacing_px: float = Field(64.0, ge=1.0, le=2000.0, description="aim for bead distance, px")
     margin_px: float = Field(40.0, ge=0.0, le=2000.0, description="no bead nearer to an edge, px")
     height_spread_nm: float = Field(150.0, ge=0.0, le=5000.0, description="bead heights, rms nm")
@@ -112,6 +113,8 @@ class SimulatedOptions(BaseModel):
                 )
         if self.na >= 1.99 * self.medium_index or self.illumination_na > self.na:
             raise ValueError("illumination_na must not exceed na")
+        if self.stuck_beads > self.beads:
+            raise ValueError(f"{self.stuck_beads} stuck beads of {self.beads} beads are too many")
         if 2 * self.touching_pairs > self.beads:
             raise ValueError(f"{self.touching_pairs} touching pairs need that many beads twice")
         return self
