@@ -144,17 +144,23 @@ class FakeScope(FakeMotors):
         stamp = self.copy_latest_into(buffer)
         return None if stamp is None else Frame(buffer, stamp.frame, stamp.time_ns)
 
+    def newest_frame(self) -> Frame:
+        frame = self.latest_frame()
+        if frame is None:
+            raise StateError("there is no frame yet", "start the live view")
+        return frame
+
     def tracks(self, since_seq: int = -1) -> np.ndarray:
-        newest = self.frame
+        newest, beads = self.frame, self.beads  # another thread may set others meanwhile
         first = max(since_seq + 1, newest - 200)
         frames = np.arange(first, newest + 1)
-        if not self.streaming or not self.beads or not len(frames):
+        if not self.streaming or not beads or not len(frames):
             return np.zeros(0, TRACK_ROW)
-        rows = np.zeros(len(frames) * len(self.beads), TRACK_ROW)
-        rows["frame"] = rows["seq"] = np.repeat(frames, len(self.beads))
+        rows = np.zeros(len(frames) * len(beads), TRACK_ROW)
+        rows["frame"] = rows["seq"] = np.repeat(frames, len(beads))
         rows["time_ns"] = rows["frame"] * int(1e9 / self.fps)
-        rows["bead"] = np.tile([bead.bead for bead in self.beads], len(frames))
-        centres = np.array([bead.roi.centre_px for bead in self.beads])
+        rows["bead"] = np.tile([bead.bead for bead in beads], len(frames))
+        centres = np.array([bead.roi.centre_px for bead in beads])
         wiggle = self._rng.normal(0, 0.3, (len(rows), 2))
         rows["y_px"], rows["x_px"] = (np.tile(centres, (len(frames), 1)) + wiggle).T
         rows["z_nm"] = np.nan

@@ -18,17 +18,18 @@ from napari_beadscope.core.commands import (
     SetCalibration,
     SetCamera,
 )
-from napari_beadscope.core.errors import InputError, StateError
+from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.messages import Tracking
 from napari_beadscope.core.types import Annotation, Bead, Calibration
 from napari_beadscope.script.configure import absolute, number
-from napari_beadscope.script.link import PREPARE_S, Link
+from napari_beadscope.script.link import PREPARE_S
+from napari_beadscope.script.looking import Looking
 
 #: Stands for "leave it as it is" where None means something.
 _AS_IT_IS: Any = object()
 
 
-class Experiment(Link):
+class Experiment(Looking):
     """What an experiment is set up with."""
 
     @property
@@ -53,19 +54,18 @@ class Experiment(Link):
     ) -> tuple[Bead, ...]:
         """Find beads in the newest frame, track them, and return them.
 
+        Of a camera that streams, the first frame is waited for.
+
         Raises
         ------
         StateError
-            There is no frame yet.
+            There is no frame.
         InputError
             No bead was found.
         """
         from napari_beadscope.tracking import beads_from_found, find_beads, suggest_roi_size
 
-        self._attached()
-        frame = self._view.latest_frame()
-        if frame is None:
-            raise StateError("there is no frame to find beads in", "start the live view")
+        frame = self.newest_frame()
         found = find_beads(frame.image, size_px=size_px)
         if not len(found.x_px):
             raise InputError(

@@ -14,7 +14,7 @@ from napari_beadscope.core.commands import (
     StartLive,
     StopLive,
 )
-from napari_beadscope.core.errors import EngineError
+from napari_beadscope.core.errors import EngineError, StateError
 from napari_beadscope.core.messages import Status
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.script.link import Link
@@ -42,6 +42,26 @@ class Looking(Link):
         """Return a copy of the newest frame, or None if there is none yet."""
         self._attached()
         return self._view.latest_frame()
+
+    def newest_frame(self, timeout_s: float = 20.0) -> Frame:
+        """Return a copy of the newest frame; of a camera that streams, the first is waited for.
+
+        Raises
+        ------
+        StateError
+            The camera pauses and has given no frame, or it streams and gave none in `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while (frame := self.latest_frame()) is None:
+            if not self._view.streaming:
+                raise StateError("there is no frame yet", "start the live view")
+            if time.monotonic() > deadline:
+                raise StateError(
+                    f"{self.camera_id} streams, but gave no frame for {timeout_s:g} s",
+                    "look at its cable, trigger and frame rate",
+                )
+            time.sleep(0.002)
+        return frame
 
     def copy_latest_into(self, buffer: np.ndarray) -> FrameStamp | None:
         """Copy the newest frame into `buffer` ``(y, x)``; return its stamp, or None if none."""

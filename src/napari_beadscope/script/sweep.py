@@ -22,7 +22,6 @@ from napari_beadscope.script.configure import number, whole_number
 from napari_beadscope.script.crops import CropReader
 from napari_beadscope.script.experiment import Experiment
 from napari_beadscope.script.instruments import Instruments
-from napari_beadscope.script.looking import Looking
 from napari_beadscope.script.swept import Captured, SweptPlane, ZLutSweep, build_swept, refuse_old
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class SweepOrder:
     folder: Path
 
 
-class Sweeper(Looking, Experiment, Instruments):
+class Sweeper(Experiment, Instruments):
     """Makes Z-LUTs with the microscope that is attached."""
 
     def sweep_zlut(

@@ -67,6 +67,10 @@ class ScopePort(Protocol):
         """Return a copy of the newest frame with its number, None if there is none."""
         ...
 
+    def newest_frame(self) -> Any:
+        """Return the same, after waiting for the first; StateError if the camera pauses."""
+        ...
+
     def tracks(self, since_seq: int = -1) -> np.ndarray:
         """Return the track rows newer than `since_seq`."""
         ...

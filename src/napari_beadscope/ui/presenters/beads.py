@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_beadscope.core.errors import StateError
 from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.ui.jobs import Progress
 from napari_beadscope.ui.model import Message
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 #: ROI size 0 stands for "take the size that suits the beads that are found".
 AUTO_SIZE = 0
 MIN_ROI_PX, MAX_ROI_PX = 8, 256
-_FIRST_FRAME_S = 3.0  # that a search waits for the first frame after Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +186,7 @@ def _find(scope: ScopePort, size_px: int, max_beads: int, progress: Progress) ->
     """Return what the search takes for beads on the newest frame."""
     from napari_beadscope.tracking import beads_from_found, find_beads, suggest_roi_size
 
-    newest = scope.latest_frame()
-    end_s = time.monotonic() + _FIRST_FRAME_S
-    while newest is None and scope.status().streaming and time.monotonic() < end_s:
-        progress.check()
-        time.sleep(0.02)
-        newest = scope.latest_frame()
-    if newest is None:
-        raise StateError("there is no frame to look at", "press Live first")
+    newest = scope.newest_frame()
     progress(0, 1, f"looking at frame {newest.frame}")
     found = find_beads(newest.image, size_px=size_px or None)
     size = size_px or suggest_roi_size(found)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_beadscope.core.errors import StateError
 from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.ui.candidates import Candidates, Choice, choose, look
 from napari_beadscope.ui.model import Message
@@ -49,9 +48,7 @@ class FindingPresenter:
         size = self._model.roi_size_px
 
         def work(scope: ScopePort, progress: Any) -> Candidates:
-            newest = scope.latest_frame()
-            if newest is None:
-                raise StateError("there is no frame to look at", "press Live first")
+            newest = scope.newest_frame()
             return look(newest.image, newest.frame, size, progress)
 
         self._session.jobs.on_scope(LABEL, work, self._found)
