@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError, StateError
 from napari_beadscope.core.messages import (
     BeadsChanged,
     CalibrationChanged,
@@ -54,11 +54,13 @@ def test_frames_are_the_microscopes(scope: Scope, render: Callable) -> None:
 
 def test_pause_and_go_on(scope: Scope) -> None:
     scope.stop_live()
-    time.sleep(0.2)
-    frames = scope.status().frames
-    time.sleep(0.3)
-    assert scope.status().frames == frames
     assert not scope.status().streaming
+    end, before, frames = time.monotonic() + 20, -1, scope.status().frames
+    while frames != before:
+        assert time.monotonic() < end, "frames go on coming"
+        before = frames
+        time.sleep(0.5)
+        frames = scope.status().frames
     scope.start_live()
     scope.start_live()
     scope.wait_for(lambda s: s.status().frames > frames + 10)
@@ -83,6 +85,14 @@ def test_find_beads(scope: Scope, beads: tuple[Bead, ...]) -> None:
         y, x = bead.roi.centre_px
         assert min(abs(y - b) + abs(x - a) for b, a in wanted) < 4
     assert len(scope.find_beads(max_beads=1, size_px=48)) == 1
+
+
+def test_beads_are_found_in_the_first_frame_that_comes(options: dict) -> None:
+    with Scope("simulated", options={**options, "fps": 1.0}) as slow:
+        with pytest.raises(StateError, match="start the live view"):
+            slow.find_beads(size_px=48)
+        slow.start_live()
+        assert len(slow.find_beads(size_px=48)) == 3
 
 
 @pytest.mark.parametrize(
