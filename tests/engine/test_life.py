@@ -24,10 +24,10 @@ from napari_beadscope.core.errors import (
 from napari_beadscope.core.messages import Progress, Stopping
 from napari_beadscope.core.types import Bead
 from napari_beadscope.engine import EngineInfo, list_engines
-from napari_beadscope.engine.places import runtime_folder, socket_address
 from napari_beadscope.ring.segment import segment_names
 from napari_beadscope.script import Scope
 from napari_beadscope.testing.engines import EngineTree
+from napari_beadscope.wire import runtime_folder, socket_address
 
 SMALL: dict[str, Any] = {"engine.ring_mb": 16}
 

@@ -48,11 +48,11 @@ from napari_beadscope.core.messages import (
 from napari_beadscope.core.types import Bead, Calibration, Roi
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.engine import EngineClient
-from napari_beadscope.engine.link import dial
 from napari_beadscope.script import Scope
 from napari_beadscope.storage import open_recording
 from napari_beadscope.testing.audit import audit, numbers_in
 from napari_beadscope.testing.engines import EngineTree, worker_pid
+from napari_beadscope.wire import dial
 
 OPTIONS = {"height_px": 192, "width_px": 256, "beads": 4, "fps": 200, "seed": 3}
 pytestmark = pytest.mark.slow

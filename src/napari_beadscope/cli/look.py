@@ -37,9 +37,10 @@ def cameras(output: Output) -> None:
 def info(output: Output) -> None:
     """Print versions, backends, folders, engines and the commands that engines understand."""
     from napari_beadscope.core.commands import command_names
-    from napari_beadscope.engine.places import log_folder, runtime_folder
+    from napari_beadscope.engine.places import log_folder
     from napari_beadscope.storage.settings_file import load_settings, settings_path
     from napari_beadscope.tracking import METHODS, list_backends
+    from napari_beadscope.wire import runtime_folder
 
     load_settings()  # a bad settings file is said here, rather than when recording
     versions: dict[str, str | None] = {

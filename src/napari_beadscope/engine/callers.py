@@ -13,7 +13,7 @@ import msgspec
 from napari_beadscope.core.messages import Event, Hello, Reply, Request, Welcome
 from napari_beadscope.core.orders import Order, Report
 from napari_beadscope.core.session_state import Asked, Joined, Left, Said, Stimulus
-from napari_beadscope.engine.link import Doorman, Link, shut
+from napari_beadscope.wire import Doorman, Link, shut
 
 _LOG = logging.getLogger(__name__)
 _HELLO_TIMEOUT_S = 5.0

@@ -23,8 +23,8 @@ from napari_beadscope.core.messages import (
     ToFrontEnd,
     Welcome,
 )
-from napari_beadscope.engine.link import MAX_MESSAGE, Link, dial
 from napari_beadscope.engine.places import EngineInfo
+from napari_beadscope.wire import MAX_MESSAGE, Link, dial
 
 _LOG = logging.getLogger(__name__)
 _WELCOME_TIMEOUT_S = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from filelock import FileLock
 
-from napari_beadscope.engine.places import runtime_folder
+from napari_beadscope.wire import runtime_folder
 
 
 def gpu_lock(device: str) -> FileLock:

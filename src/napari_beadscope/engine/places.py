@@ -19,7 +19,8 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from napari_beadscope.core.errors import EngineBusyError
-from napari_beadscope.ring.segment import segment_folder, session_alive, sweep
+from napari_beadscope.ring.segment import session_alive, sweep
+from napari_beadscope.wire import runtime_folder
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -35,31 +36,11 @@ class EngineInfo(msgspec.Struct, frozen=True):
     recording_since_unix_s: float = 0.0
 
 
-def runtime_folder() -> Path:
-    """Return the user's folder for sockets' words and locks, created if need be."""
-    override = os.environ.get("BEADSCOPE_RUNTIME_DIR")
-    if override:
-        folder = Path(override)
-    else:
-        import platformdirs
-
-        folder = Path(platformdirs.user_state_dir("beadscope", appauthor=False)) / "run"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
 def log_folder() -> Path:
     """Return the folder of the engines' log files."""
     folder = runtime_folder() / "log"
     folder.mkdir(exist_ok=True, mode=0o700)
     return folder
-
-
-def socket_address(session: str) -> str:
-    """Return where a session's engine listens: a Unix socket, or a named pipe on Windows."""
-    if os.name == "nt":
-        return rf"\\.\pipe\beadscope-{session}"
-    return str(segment_folder() / f"beadscope-{session}-socket")
 
 
 def write_info(info: EngineInfo) -> None:

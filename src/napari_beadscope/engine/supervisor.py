@@ -65,7 +65,6 @@ from napari_beadscope.engine.places import (
     log_folder,
     remove_info,
     remove_leftovers,
-    socket_address,
     write_info,
 )
 from napari_beadscope.engine.processes import WorkerProcess
@@ -80,6 +79,7 @@ from napari_beadscope.ring import (
     TrackWriter,
 )
 from napari_beadscope.ring.segment import Segment
+from napari_beadscope.wire import socket_address
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.05

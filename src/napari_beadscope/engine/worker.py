@@ -31,9 +31,9 @@ from napari_beadscope.engine.config import (
     WorkerConfig,
     health_spec,
 )
-from napari_beadscope.engine.link import Link, dial
 from napari_beadscope.ring import FrameReader, FrameRingSpec, LatestTable
 from napari_beadscope.ring.segment import session_alive, unlink_session
+from napari_beadscope.wire import Link, dial
 
 _LOG = logging.getLogger(__name__)
 _ORPHAN_PATIENCE_S = 120.0

@@ -20,10 +20,12 @@ from pathlib import Path
 import msgspec
 
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.engine.places import runtime_folder
 from napari_beadscope.engine.processes import background_flags
+from napari_beadscope.script.conduct import RUN_VARIABLE, RunState, pause_file, state_file
 from napari_beadscope.script.runner import RunRecord
+from napari_beadscope.script.safety import make_safe
 from napari_beadscope.script.scope import ENGINE_VARIABLE
+from napari_beadscope.wire import runtime_folder
 
 #: A script has this long to end when it is asked to; then it is killed.
 PATIENCE_S = 5.0
@@ -52,6 +54,7 @@ class ScriptRun:
         self._stop_asked_s = 0.0
         self._column = 0
         self._last: RunRecord | None = None
+        self._rested = ""
         if process is not None:  # somebody has to take note of its end
             threading.Thread(target=process.wait, name="script-end", daemon=True).start()
 
@@ -72,6 +75,7 @@ class ScriptRun:
             record = _ended(
                 record, *(("stopped", "") if stopped else ("failed", self._last_word()))
             )
+            record = msgspec.structs.replace(record, rested=self._rested)
         self._last = record
         return record
 
@@ -124,6 +128,28 @@ class ScriptRun:
             lines.append("\n".join(parts))
         return "\n".join(lines)
 
+    @property
+    def progress(self) -> RunState:
+        """How far it is, as it says, and whether it waits."""
+        return RunState.load(state_file(self._path))
+
+    @property
+    def is_to_pause(self) -> bool:
+        """Whether it was asked to pause: it waits, or will at its next call of a `Scope`."""
+        return pause_file(self._path).exists()
+
+    def pause(self) -> None:
+        """Let it wait at its next call of a `Scope`, until `resume`.
+
+        A recording or a lock that is on goes on meanwhile, and so does a motor to its target.
+        """
+        if self.is_running and not self._stop_asked_s:
+            pause_file(self._path).touch(mode=0o600)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        pause_file(self._path).unlink(missing_ok=True)
+
     def stop(self) -> None:
         """Ask it to end; after `PATIENCE_S` it is killed. What it has started ends with it."""
         if self.is_running and not self._stop_asked_s:
@@ -134,8 +160,11 @@ class ScriptRun:
     def _see_to_end(self) -> None:
         while self._lives() and time.monotonic() - self._stop_asked_s < PATIENCE_S:
             time.sleep(0.02)
-        if hasattr(os, "killpg") or self._lives():
+        killed = self._lives()
+        if hasattr(os, "killpg") or killed:
             self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        if killed:  # it could not do so itself
+            self._rested = "; ".join(make_safe(self._path))
 
     def wait(self, timeout_s: float) -> RunRecord:
         """Wait for its end; return the record."""
@@ -225,6 +254,7 @@ def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -
     surroundings = {
         **os.environ,
         ENGINE_VARIABLE: engine_id,
+        RUN_VARIABLE: str(record),
         "PYTHONIOENCODING": "utf-8",
         "PYTHONUNBUFFERED": "1",
     }
@@ -265,7 +295,8 @@ def _folder() -> Path:
 
 def _forget_old() -> None:
     oldest = time.time() - _KEPT_S
-    for path in (*_folder().glob("*.json"), *_folder().glob("*.log")):
+    kinds = ("*.json", "*.log", "*.state", "*.did", "*.pause", "*.part")
+    for path in (path for kind in kinds for path in _folder().glob(kind)):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 path.unlink()

@@ -9,9 +9,9 @@ import time
 
 import psutil
 
-from napari_beadscope.engine.places import runtime_folder
 from napari_beadscope.ring.segment import segment_names
 from napari_beadscope.script import Scope
+from napari_beadscope.wire import runtime_folder
 
 
 class EngineTree:
