@@ -172,6 +172,7 @@ class World:
         self.stopping = False
         self.exited = False
         self.spawns: dict[str, list[float]] = {}
+        self.losses: list[float] = []
         self.state, effects = session.start("fake", LIMITS, 0.0)
         self.before = self.state
         for effect in effects:
@@ -313,6 +314,7 @@ class World:
 
     def carry_out(self, effect: object, stimulus: object) -> None:
         assert not self.exited or isinstance(effect, Answer), effect
+        now = self.now
         match effect:
             case Spawn(name):
                 assert name not in self.processes, f"{name} lives"
@@ -320,7 +322,8 @@ class World:
                 times = self.spawns.setdefault(name, [])
                 times.append(self.now)
                 recent = [t for t in times if self.now - t < LIMITS.restart_window_s]
-                assert len(recent) <= LIMITS.max_restarts + 1 or not name.startswith(CORE)
+                faults = len(recent) - sum(now - t < LIMITS.restart_window_s for t in self.losses)
+                assert faults <= LIMITS.max_restarts + 1 or not name.startswith(CORE)
                 process = self.processes[name] = Process(name)
                 format = self.format if name == "camera" else None
                 self.say(process, Ready(format, 100.0, unit="um"))
@@ -458,6 +461,15 @@ class SessionMachine(RuleBasedStateMachine):
         if process is not None and not process.dead:
             self.world.say(process, Crashed("broken", "mend it", "Traceback …", fatal))
             process.dead = True
+
+    @rule()
+    def unplug(self) -> None:
+        """The camera's device does not answer, which may be so for long."""
+        camera = self.world.processes.get("camera")
+        if camera is not None and not camera.dead:
+            self.world.say(camera, Crashed("unplugged", "plug it in", "", True, "DeviceError"))
+            self.world.losses.append(self.world.now)
+            camera.dead = True
 
     @rule(name=st.sampled_from(NAMES))
     def fall_silent(self, name) -> None:

@@ -30,7 +30,14 @@ from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.running import running, said_if_slow
 from napari_beadscope.cli.summary import saved_lines, summarise
 from napari_beadscope.core.errors import EngineError, InputError, StateError
-from napari_beadscope.core.messages import AcquisitionChanged, Event, Status, WorkerLost
+from napari_beadscope.core.messages import (
+    AcquisitionChanged,
+    CameraBack,
+    CameraLost,
+    Event,
+    Status,
+    WorkerLost,
+)
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import AcquisitionMode, Bead
 from napari_beadscope.devices import Camera, EndOfStream, open_camera
@@ -156,6 +163,11 @@ def run_recording(
             case WorkerLost(name, why, _, restarted):
                 fate = "was started again" if restarted else "stays down"
                 output.warn(f"the {name} process died ({why}) and {fate}")
+            case CameraLost(why, remedy):
+                advice = f" ({remedy})" if remedy else ""
+                output.warn(f"the camera is lost: {why}{advice}; the recording waits for it")
+            case CameraBack(away_s):
+                output.warn(f"the camera is back after {away_s:.0f} s")
 
     forget = scope.on_event(heard)
     try:

@@ -145,6 +145,8 @@ class Status(Message, frozen=True):
     gpu_total_bytes: int = 0  # 0: no GPU tracks
     memory_bytes: int = 0  # of the engine's processes together
     memory_left_bytes: int = 0  # of this machine
+    camera_lost: Text = ""  # why the camera does not answer; '' while it does
+    camera_lost_s: float = 0.0  # for how long
 
 
 class StatusChanged(Message, frozen=True):
@@ -227,6 +229,23 @@ class WorkerLost(Message, frozen=True):
     restarted: bool
 
 
+class CameraLost(Message, frozen=True):
+    """The camera does not answer (unplugged, switched off, taken by another program).
+
+    It is tried again until it is back; a recording waits for it, and what it misses is a gap.
+    ``why`` and ``remedy`` are the camera's own words.
+    """
+
+    why: Text
+    remedy: Text = ""
+
+
+class CameraBack(Message, frozen=True):
+    """The camera that was lost answers again and goes on as before."""
+
+    away_s: float
+
+
 class FramesDropped(Message, frozen=True):
     """Frames that were exposed and lost since the last such event.
 
@@ -274,6 +293,8 @@ Event = Union[  # noqa: UP007
     LocksChanged,
     AcquisitionChanged,
     WorkerLost,
+    CameraLost,
+    CameraBack,
     FramesDropped,
     Progress,
     Log,

@@ -14,6 +14,7 @@ from napari_beadscope.core import (
     session_annotations,
     session_commands,
     session_locks,
+    session_loss,
     session_recording,
     session_stream,
 )
@@ -184,6 +185,7 @@ def _ready(turn: Turn, name: str, report: Ready) -> None:
     turn.worker(name, state=WorkerState.READY, since_s=turn.now_s, was_ready=True, words=None)
     state = turn.state
     if name == "camera":
+        session_loss.find_again(turn)
         if not session_stream.camera_format(turn, report):
             session_stream.join_stream(turn)
     elif name.startswith("motor-"):
@@ -224,11 +226,15 @@ def _gone(turn: Turn, name: str, why: str) -> None:
     if worker is None or not worker.alive:
         return
     why = worker.killed_for or why
-    deaths = _deaths_that_count(turn, worker)
     limits, stopping = turn.state.limits, turn.state.is_stopping
-    again = not worker.fatal and len(deaths) <= limits.max_restarts
-    again = again and (worker.was_ready or not name.startswith("motor-")) and not stopping
-    pause = 0.0 if len(deaths) == 1 else limits.backoff_s * 2 ** min(len(deaths) - 2, 10)
+    is_loss = session_loss.is_loss(turn.state, worker) and not stopping
+    if is_loss:
+        deaths, again, pause = worker.deaths_s, True, session_loss.lose(turn)
+    else:
+        deaths = _deaths_that_count(turn, worker)
+        again = not worker.fatal and len(deaths) <= limits.max_restarts
+        again = again and (worker.was_ready or not name.startswith("motor-")) and not stopping
+        pause = 0.0 if len(deaths) == 1 else limits.backoff_s * 2 ** min(len(deaths) - 2, 10)
     turn.worker(
         name,
         state=WorkerState.DOWN if again else (WorkerState.GONE if stopping else WorkerState.FAILED),
@@ -240,7 +246,8 @@ def _gone(turn: Turn, name: str, why: str) -> None:
     if not stopping:
         _tracks(turn, {key: said for key, said in turn.state.trackings.items() if key != name})
         traceback = worker.words.traceback if worker.words else ""
-        turn.publish(WorkerLost(name, why, traceback, again))
+        if not is_loss:  # which was told in its own words
+            turn.publish(WorkerLost(name, why, traceback, again))
     session_commands.worker_gone(turn, name, why)
     if again:
         session_recording.interrupted(turn, name)

@@ -36,6 +36,7 @@ def check_recording(state: State, command: StartRecording) -> AcquisitionMode:
     if mode.tracks and not state.trackers:
         raise EngineError("every tracker process failed for good", "restart the engine")
     check_not_failed(state, "camera")
+    check_not_lost(state)
     for name in ("recorder", *(state.trackers if mode.tracks else ())):
         check_ready(state, name)
     if any(pending.changes or pending.setting for pending in state.pending):
@@ -124,9 +125,18 @@ def check_not_failed(state: State, name: str) -> None:
         raise kind(f"the {name} process failed for good{reason}", "restart the engine")
 
 
+def check_not_lost(state: State) -> None:
+    """Raise if the camera's device does not answer."""
+    if state.loss is not None:
+        remedy = state.loss.remedy or "connect it and switch it on"
+        raise DeviceError(f"the camera is lost ({state.loss.why})", f"{remedy}; it is looked for")
+
+
 def check_ready(state: State, name: str) -> None:
     """Raise if a worker can't take orders now."""
     check_not_failed(state, name)
+    if name == "camera":
+        check_not_lost(state)
     if not state.is_ready(name):
         raise StateError(f"the {name} process is not ready", "try again in a moment")
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from napari_beadscope.core.locks import Locks
-from napari_beadscope.core.messages import Event, Reply, Request, Stream, Tracking
+from napari_beadscope.core.messages import CameraLost, Event, Reply, Request, Stream, Tracking
 from napari_beadscope.core.orders import LookOnce, Order, Ready, Report
 from napari_beadscope.core.types import (
     METHODS,
@@ -66,6 +66,7 @@ class Limits:
     stop_timeout_s: float = 5.0
     finish_timeout_s: float = 120.0
     backoff_s: float = 0.25
+    camera_retry_s: float = 2.0  # between two looks for a camera that is lost
     order_timeout_s: float = 300.0  # a tracker may have to compile for a new task
 
 
@@ -81,12 +82,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker process; times are monotonic seconds, 0 where it has not happened."""
+    """One worker process; times are monotonic seconds, 0 where it has not happened.
+
+    ``losses_s`` is when a camera's device did not answer: no fault of the process.
+    """
 
     name: str
     state: WorkerState = WorkerState.STARTING
     since_s: float = 0.0
     deaths_s: tuple[float, ...] = ()
+    losses_s: tuple[float, ...] = ()
     restarts: int = 0
     respawn_at_s: float = 0.0
     was_ready: bool = False
@@ -185,7 +190,8 @@ class Steering:
 class State:
     """Everything the supervisor's decisions depend on.
 
-    ``streaming`` is whether the camera is to stream, also while it is being restarted.
+    ``streaming`` is whether the camera is to stream, also while it is being restarted; ``loss``
+    says that its device is away.
     ``camera_settings`` are what it then starts with. ``trackings`` is what each tracker last said.
     ``waiting_format`` is a new frame format that waits for the recording in the old one to end.
     ``reaches`` are the unit and the limits of each motor that has been ready.
@@ -197,6 +203,8 @@ class State:
     workers: dict[str, Worker] = field(default_factory=dict)
     stream: Stream | None = None
     streaming: bool = False
+    loss: CameraLost | None = None
+    loss_since_s: float = 0.0
     beads: tuple[Bead, ...] = ()
     annotations: dict[int, Annotation] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)

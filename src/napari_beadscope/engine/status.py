@@ -102,6 +102,8 @@ class StatusBoard:
             gpu_total_bytes=max((int(one["gpu_total"]) for one in trackers), default=0),
             memory_bytes=sum(own.values()) + self._shared_bytes(),
             memory_left_bytes=self._memory.left_bytes,
+            camera_lost=state.loss.why if state.loss else "",
+            camera_lost_s=time.monotonic() - state.loss_since_s if state.loss else 0.0,
         )
 
     def welcome(self, state: State, session: str, shared: Shared, pid: int) -> Welcome:

@@ -106,6 +106,11 @@ def message_of_event(event: Any) -> Message | None:
             return _message(
                 "warning" if restarted else "error", f"{name} ended: {why}; {after}", text
             )
+        case events.CameraLost(why=why, remedy=remedy):
+            what = f"the camera is lost: {why}; it is looked for until it is back"
+            return _message("error", f"{what}: {remedy}" if remedy else what)
+        case events.CameraBack(away_s=away_s):
+            return _message("warning", f"the camera is back after {away_s:.0f} s")
         case events.BeadsChanged(why=why) | events.CalibrationChanged(why=why) if why:
             return _message("warning", why)
         case events.FramesDropped(count=count, missed=missed):

@@ -89,6 +89,10 @@ class StatusPresenter:
             return "The engine has ended unexpectedly; press Live to start a new one", "bad"
         if model.answer_age_s > 0:
             return f"The engine has not answered for {model.answer_age_s:.0f} s", "bad"
+        if model.status is not None and model.status.camera_lost:
+            seconds = model.status.camera_lost_s
+            away = f"{seconds:.0f} s" if seconds < 120 else duration_text(seconds)
+            return f"The camera has been lost for {away}; it is looked for until it is back", "bad"
         step = "" if model.status is None else model.status.tracking.step
         if step:
             return f"{step[:1].upper()}{step[1:]}… tracking starts when that is done", "ok"
@@ -109,6 +113,8 @@ class StatusPresenter:
         model = self._session.model
         status = model.status
         said: list[tuple[str, str]] = []
+        if status is not None and status.camera_lost:
+            said.append((f"The camera is lost: {status.camera_lost}.", "bad"))
         if status is not None and status.dropped:
             why = model.drop_reason or "cause unknown"
             said.append((f"{_frames(status.dropped)} dropped: {why}.", "bad"))
