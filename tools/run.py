@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -32,6 +33,10 @@ GUI_PACKAGES = [
 ]  # fmt: skip
 SCREEN_PACKAGES = ["xvfb", "xauth"]
 SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24"]
+
+#: Where pytest notes what failed, and how many failures are no accident of a busy machine.
+FAILED = REPO / ".pytest_cache" / "v" / "cache" / "lastfailed"
+MOST_AGAIN = 5
 
 #: What runs with the second binding, too.
 QT_TESTS = ["tests/ui", "src/napari_beadscope/ui"]
@@ -90,14 +95,36 @@ def test(extra: list[str]) -> int:
         subprocess.run([BIN / check[0], *check[1:]], check=True)
     screen = SCREEN if shutil.which(SCREEN[0]) else []
     pytest = [*screen, BIN / "python", "-m", "pytest"]
-    say("pytest (PyQt6)")
-    os.environ["QT_API"] = "pyqt6"
-    with_pyqt = hand_over([*pytest, *extra])
     if extra:
-        return with_pyqt
-    say("pytest (PySide6)")
-    os.environ["QT_API"] = "pyside6"
-    return hand_over([*pytest, *QT_TESTS]) or with_pyqt
+        os.environ["QT_API"] = "pyqt6"
+        return hand_over([*pytest, *extra])
+    passed_late: list[str] = []
+    codes = [
+        twice_at_most("pyqt6", pytest, passed_late),
+        twice_at_most("pyside6", [*pytest, *QT_TESTS], passed_late),
+    ]
+    for name in passed_late:
+        say(f"PASSED ONLY WHEN RUN AGAIN, BY ITSELF; find out why: {name}")
+    return max(codes)
+
+
+def twice_at_most(binding: str, pytest: list[str | Path], passed_late: list[str]) -> int:
+    """Run all tests, then those that failed once more if they are few; the exit status.
+
+    The tests drive dozens of real processes in real time, which a machine with other tenants may
+    hold up for seconds. What then passes is told by name.
+    """
+    os.environ["QT_API"] = binding
+    say(f"pytest ({binding})")
+    code = hand_over([*pytest, "--cache-clear"])
+    failed = list(json.loads(FAILED.read_text(encoding="utf-8"))) if FAILED.is_file() else []
+    if code != 1 or not 0 < len(failed) <= MOST_AGAIN:
+        return code
+    say(f"pytest ({binding}): what failed, once more")
+    code = hand_over([*pytest, "--last-failed"])
+    if code == 0:
+        passed_late += [f"{name} ({binding})" for name in failed]
+    return code
 
 
 def system_packages(names: list[str], why: str) -> None:
