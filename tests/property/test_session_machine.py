@@ -16,10 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from napari_beadscope.core import session
 from napari_beadscope.core.commands import (
     AddMotor,
+    ClaimMotor,
     ExecuteXYLock,
     GetCamera,
     GetStatus,
+    Goodbye,
     MoveMotor,
+    ReleaseMotor,
     SetBackend,
     SetBeads,
     SetCalibration,
@@ -130,6 +133,9 @@ COMMANDS = st.one_of(
     st.just(AddMotor("focus", "simulated-focus")),
     st.just(MoveMotor("focus", 1.0)),
     st.just(StopMotor("focus")),
+    st.builds(ClaimMotor, st.just("focus"), st.sampled_from([0.0, 99.0]), st.just("a sweep")),
+    st.just(ReleaseMotor("focus")),
+    st.just(Goodbye()),
     st.sampled_from([SetXYLock(XYLock()), SetXYLock(XYLock(1.0)), SetXYLock(None)]),
     st.sampled_from([SetZLock(ZLock(bead=0)), SetZLock(ZLock(bead=0, gain=9)), SetZLock(None)]),
     st.just(ExecuteXYLock(XYLock())),
@@ -451,6 +457,24 @@ class SessionMachine(RuleBasedStateMachine):
             assert state.is_ready(f"motor-{state.locks.z.motor}")
             assert 0 in [bead.bead for bead in state.beads]
 
+    @rule()
+    def claim(self) -> None:
+        """Have the focus motor for oneself, as far as that can be."""
+        self.world.ask(AddMotor("focus", "simulated-focus"))
+        self.world.hear_all()
+        self.world.ask(ClaimMotor("focus", 2.0, "a sweep"))
+
+    @invariant()
+    def claimed_motors_are_held_by_one(self) -> None:
+        state = self.world.state
+        for motor, claim in state.motion.claims.items():
+            assert not state.is_stopping
+            assert state.workers[f"motor-{motor}"].state is not WorkerState.FAILED
+            assert state.recording is None
+            assert state.locks.z is None or state.locks.z.motor != motor
+            if claim.ends and state.is_ready(f"motor-{motor}"):
+                assert claim.order
+
     @rule(name=st.sampled_from(NAMES))
     def die(self, name) -> None:
         self.world.die(name)
@@ -562,6 +586,7 @@ class SessionMachine(RuleBasedStateMachine):
             return
         assert state.phase is Phase.UP
         assert not world.open
+        assert not any(claim.ends for claim in state.motion.claims.values())
         assert state.recording is None or state.recording.phase is RecordingPhase.RUNNING
         if state.recording is None:
             mute = {name for name, process in world.processes.items() if process.mute}

@@ -108,6 +108,32 @@ class StopMotor(Message, frozen=True):
     name: str
 
 
+class ClaimMotor(Message, frozen=True):
+    """Have a motor for yourself: nobody else moves or locks it, and nothing is recorded meanwhile.
+
+    It goes back to ``back_to``, in its own unit, when you give it back or are gone, whatever ended
+    you. ``why`` tells others what moves it, such as "a Z-LUT sweep". Whoever stops the motor ends
+    the claim. Claiming it again replaces your claim.
+    """
+
+    name: str
+    back_to: float
+    why: str
+
+
+class ReleaseMotor(Message, frozen=True):
+    """Give a motor back; the reply comes when it is where the claim said."""
+
+    name: str
+
+
+class Goodbye(Message, frozen=True):
+    """Leave on purpose: motors that you have sent go on.
+
+    Those of a front end that goes without this are halted, and the others are told.
+    """
+
+
 class SetXYLock(Message, frozen=True):
     """Let ROIs follow their beads; None ends that. Allowed while recording."""
 
@@ -148,6 +174,9 @@ Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
     AddMotor,
     MoveMotor,
     StopMotor,
+    ClaimMotor,
+    ReleaseMotor,
+    Goodbye,
     SetXYLock,
     ExecuteXYLock,
     SetZLock,

@@ -229,6 +229,18 @@ class WorkerLost(Message, frozen=True):
     restarted: bool
 
 
+class FrontEndLost(Message, frozen=True):
+    """A front end died, or left without giving back what it had claimed; ``what`` says it all.
+
+    ``halted`` are the motors that it had sent and that were stopped on their way; ``going_back``
+    those that it had claimed.
+    """
+
+    what: Text
+    halted: tuple[str, ...] = ()
+    going_back: tuple[str, ...] = ()
+
+
 class CameraLost(Message, frozen=True):
     """The camera does not answer (unplugged, switched off, taken by another program).
 
@@ -293,6 +305,7 @@ Event = Union[  # noqa: UP007
     LocksChanged,
     AcquisitionChanged,
     WorkerLost,
+    FrontEndLost,
     CameraLost,
     CameraBack,
     FramesDropped,

@@ -15,6 +15,7 @@ from napari_beadscope.core import (
     session_commands,
     session_locks,
     session_loss,
+    session_motors,
     session_recording,
     session_stream,
 )
@@ -109,12 +110,14 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
     """
     turn = Turn(state, at.now_s, at.head)
     match stimulus:
-        case Tick(ages_s):
+        case Tick(ages_s, moving):
             _tick(turn, ages_s)
+            session_motors.tick(turn, moving)
         case Joined(client):
             turn.set(clients=state.clients | {client})
         case Left(client):
             turn.set(clients=state.clients - {client}, alone_since_s=at.now_s)
+            session_motors.left(turn, stimulus)
         case Asked(client, request):
             session_commands.ask(turn, client, request)
         case Said(name, report):
@@ -125,6 +128,7 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
             session_stream.stream_made(turn, stream)
             _up_if_ready(turn)
     session_locks.follow(turn, state)
+    session_motors.follow(turn)
     if turn.state.phase is Phase.STOPPING:
         _go_on_stopping(turn)
     return turn.state, turn.effects
@@ -157,6 +161,7 @@ def _said(turn: Turn, name: str, report: object) -> None:
         case Done():
             session_commands.done(turn, name, report)
             session_locks.done(turn, name, report)
+            session_motors.done(turn, name, report)
         case RoisMoved() | FocusMoved() | LocksReport():
             session_locks.heard(turn, report)
         case Armed() | Began() | Finished() | RecordingFailed():
@@ -314,7 +319,7 @@ def _tick(turn: Turn, ages_s: dict[str, float]) -> None:
     _respawn_due(turn)
     if state.phase is Phase.STARTING:  # that ends by itself, one way or the other
         return
-    if state.recording is not None or state.clients:
+    if state.recording is not None or state.clients or state.motion.claims:
         turn.set(alone_since_s=turn.now_s)
     elif turn.now_s - state.alone_since_s > limits.grace_s:
         session_commands.begin_stop(turn, "no front end is attached and nothing is recorded")

@@ -9,6 +9,7 @@ import re
 
 from napari_beadscope.core.commands import StartRecording
 from napari_beadscope.core.errors import DeviceError, EngineError, InputError, StateError
+from napari_beadscope.core.motion import NOBODY
 from napari_beadscope.core.session_state import State, WorkerState
 from napari_beadscope.core.types import MAX_BEAD, METHODS, AcquisitionMode, Bead, Calibration
 
@@ -24,6 +25,8 @@ def check_recording(state: State, command: StartRecording) -> AcquisitionMode:
         raise StateError(
             f"a recording into {state.recording.task.folder} is on", "stop that one first"
         )
+    for motor in state.motion.claims:
+        check_unclaimed(state, motor)
     check_stream(state)
     if not command.folder:
         raise InputError("no folder is given to record into", "name a new or empty one")
@@ -86,6 +89,31 @@ def check_new_motor(state: State, name: str) -> None:
             f"there are {_MAX_MOTORS} motors already, those that failed included",
             "use one of their names, or restart the engine",
         )
+
+
+def check_motor(state: State, name: str) -> None:
+    """Raise unless there is a motor of this name."""
+    if f"motor-{name}" not in state.workers:
+        known = [n.removeprefix("motor-") for n in state.workers if n.startswith("motor-")]
+        raise InputError(
+            f"there is no motor named {name!r}", f"known motors: {', '.join(known) or 'none'}"
+        )
+
+
+def check_unclaimed(state: State, motor: str, but_by: int = NOBODY) -> None:
+    """Raise if a front end, other than that one, has this motor for itself."""
+    claim = state.motion.claims.get(motor)
+    if claim is None or (claim.client == but_by and not claim.ends):
+        return
+    if claim.ends:
+        where = f"{claim.back_to:g} {state.reaches[motor][0]}"
+        raise StateError(
+            f"the {motor} motor is on its way back to {where} after {claim.why}",
+            "wait until it is there, or stop it",
+        )
+    raise StateError(
+        f"{claim.why} moves the {motor} motor", "wait until that is done, or stop the motor"
+    )
 
 
 def check_calibration(calibration: Calibration) -> None:

@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from napari_beadscope.core import session_annotations, session_locks, session_recording
+from napari_beadscope.core import (
+    session_annotations,
+    session_locks,
+    session_motors,
+    session_recording,
+)
 from napari_beadscope.core.commands import (
     AddMotor,
     Annotate,
+    ClaimMotor,
     ExecuteXYLock,
     GetCamera,
     GetStatus,
+    Goodbye,
     MoveMotor,
+    ReleaseMotor,
     SetBackend,
     SetBeads,
     SetCalibration,
@@ -33,7 +41,6 @@ from napari_beadscope.core.errors import (
     BeadscopeError,
     DeviceError,
     EngineError,
-    InputError,
     StateError,
     named_error,
 )
@@ -59,6 +66,7 @@ from napari_beadscope.core.session_checks import (
     check_beads,
     check_calibration,
     check_method,
+    check_motor,
     check_new_motor,
     check_not_failed,
     check_not_recording,
@@ -103,13 +111,17 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
         case AddMotor(name, motor, options):
             _add_motor(turn, asker, name, motor, options)
         case MoveMotor(name, target):
-            _check_motor(turn, name)
-            session_locks.check_free(turn.state, name)
+            check_motor(turn.state, name)
+            session_motors.check_free(turn.state, name, asker[0])
             _order(turn, asker, f"motor-{name}", lambda number: Move(number, target))
+            session_motors.sent(turn, name, asker[0])
         case StopMotor(name):
-            _check_motor(turn, name)
+            check_motor(turn.state, name)
             session_locks.motor_stopped(turn, name)
+            session_motors.stopped(turn, name, asker[0])
             _order(turn, asker, f"motor-{name}", Halt)
+        case ClaimMotor() | ReleaseMotor() | Goodbye():
+            session_motors.ask(turn, asker, command)
         case SetXYLock() | SetZLock() | ExecuteXYLock():
             session_locks.ask(turn, asker, command)
         case StartRecording():
@@ -312,14 +324,6 @@ def _order(
     turn.tell(worker, order(number))
     pending = Pending(number, frozenset({worker}), asker, turn.now_s, setting=setting)
     turn.set(pending=(*turn.state.pending, pending))
-
-
-def _check_motor(turn: Turn, name: str) -> None:
-    if f"motor-{name}" not in turn.state.workers:
-        known = [n.removeprefix("motor-") for n in turn.state.workers if n.startswith("motor-")]
-        raise InputError(
-            f"there is no motor named {name!r}", f"known motors: {', '.join(known) or 'none'}"
-        )
 
 
 def _add_motor(turn: Turn, asker: Asker, name: str, motor: str, options: dict) -> None:

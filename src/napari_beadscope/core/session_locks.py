@@ -21,6 +21,7 @@ from napari_beadscope.core.locks import (
     check_lock,
 )
 from napari_beadscope.core.messages import BeadsChanged, LocksChanged
+from napari_beadscope.core.motion import NOBODY
 from napari_beadscope.core.orders import (
     Done,
     FocusMoved,
@@ -32,7 +33,7 @@ from napari_beadscope.core.orders import (
     RoisMoved,
     SetLocks,
 )
-from napari_beadscope.core.session_checks import check_stream
+from napari_beadscope.core.session_checks import check_stream, check_unclaimed
 from napari_beadscope.core.session_state import Pending, Spawn, State, Worker, WorkerState
 from napari_beadscope.core.session_turn import Asker, Turn
 from napari_beadscope.core.types import Bead
@@ -61,6 +62,8 @@ def ask(turn: Turn, asker: Asker, command: SetXYLock | SetZLock | ExecuteXYLock)
         case SetZLock(lock):
             if lock is not None:
                 _check_focus(state, lock)
+                sent_by = {**state.motion.sent_by, lock.motor: NOBODY}  # the engine moves it now
+                turn.set(motion=replace(state.motion, sent_by=sent_by))
             begun = ZState("starting", target_nm=lock.target_nm) if lock else ZState()
             _set_locks(turn, z=lock, z_state=begun)
             _steer(turn, z_number=turn.number())
@@ -113,7 +116,7 @@ def motor_stopped(turn: Turn, motor: str) -> None:
         _stop_z(turn, f"the {motor} motor was told to stop")
 
 
-def check_free(state: State, motor: str) -> None:
+def check_unlocked(state: State, motor: str) -> None:
     """Raise if the Z-lock has this motor."""
     if state.locks.z is not None and state.locks.z.motor == motor:
         raise StateError(f"the Z-lock holds the {motor} motor", "switch the Z-lock off first")
@@ -209,6 +212,7 @@ def _check_focus(state: State, lock: ZLock) -> None:
         ready = [name for name in state.motors if state.is_ready(f"motor-{name}")]
         known = f"choose from {', '.join(ready)}, or add it" if ready else "add one first"
         raise StateError(f"there is no motor {lock.motor!r} to focus with", known)
+    check_unclaimed(state, lock.motor)
     unit = state.reaches[lock.motor][0]
     if unit not in LENGTHS:
         raise InputError(

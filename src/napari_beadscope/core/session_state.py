@@ -11,7 +11,8 @@ from typing import Any
 
 from napari_beadscope.core.locks import Locks
 from napari_beadscope.core.messages import CameraLost, Event, Reply, Request, Stream, Tracking
-from napari_beadscope.core.orders import LookOnce, Order, Ready, Report
+from napari_beadscope.core.motion import Motion, Steering
+from napari_beadscope.core.orders import Order, Ready, Report
 from napari_beadscope.core.types import (
     METHODS,
     AcquisitionMode,
@@ -171,22 +172,6 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Steering:
-    """What the supervisor remembers about the locks.
-
-    The numbers that the present locks began with, that of the last order to the focus motor and
-    of the last recording whose manifest says that ROIs move; ``looks`` wait for the control
-    process to be ready.
-    """
-
-    xy_number: int = 0
-    z_number: int = 0
-    move_number: int = 0
-    remarked: int = 0
-    looks: tuple[LookOnce, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """Everything the supervisor's decisions depend on.
 
@@ -225,6 +210,7 @@ class State:
     reaches: dict[str, tuple[str, float, float]] = field(default_factory=dict)
     locks: Locks = Locks()
     steering: Steering = Steering()
+    motion: Motion = Motion()
     counter: int = 0
 
     @property
@@ -255,7 +241,9 @@ class State:
     def motor_infos(self) -> tuple[MotorInfo, ...]:
         """The motors, in the order of their rows."""
         return tuple(
-            MotorInfo(name, motor, *self.reaches.get(name, ()))
+            MotorInfo(
+                name, motor, *self.reaches.get(name, ("", 0.0, 0.0)), self.motion.claimant(name)
+            )
             for name, (motor, _) in self.motors.items()
         )
 
@@ -280,9 +268,13 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed; ``ages_s`` are the ages of the workers' heartbeats."""
+    """Time has passed.
+
+    ``ages_s`` are the ages of the workers' heartbeats; ``moving`` the motors under way.
+    """
 
     ages_s: dict[str, float]
+    moving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +286,11 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A front end has gone, politely or not."""
+    """A front end has gone, politely or not, while these motors move."""
 
     client: int
+    pid: int = 0
+    moving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,10 +151,11 @@ class Bead:
 
 @dataclass(frozen=True, slots=True)
 class MotorInfo:
-    """A motor by its name, what kind it is, and where it can go.
+    """A motor or sensor by its name, what kind it is, and where it can go.
 
     ``motor`` is its kind's ID; ``low`` and ``high`` are the ends of its range in ``unit``, which
     is '' until the motor has been ready once.
+    ``claimed`` says what has it for itself, such as 'a Z-LUT sweep', or what brings it back.
     """
 
     name: str
@@ -162,6 +163,12 @@ class MotorInfo:
     unit: str = ""
     low: float = 0.0
     high: float = 0.0
+    claimed: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is a motor; a sensor is read and has no range."""
+        return not self.unit or self.low < self.high
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class Callers:
         if hello.name:
             self._enter_worker(connection, hello.name)
         else:
-            self._enter_client(connection)
+            self._enter_client(connection, hello.pid)
 
     def _enter_worker(self, connection: Connection, name: str) -> None:
         def said(report: Report) -> None:
@@ -109,7 +109,7 @@ class Callers:
             self._workers[name] = link
         link.start()
 
-    def _enter_client(self, connection: Connection) -> None:
+    def _enter_client(self, connection: Connection, pid: int) -> None:
         number = next(self._numbers)
 
         def asked(request: Request) -> None:
@@ -119,7 +119,7 @@ class Callers:
             with self._lock:
                 self._at_the_door.pop(number, None)
                 self._clients.pop(number, None)
-            self._inbox.put(Left(number))
+            self._inbox.put(Left(number, pid))
 
         link = Link(connection, Request, asked, closed, f"client-{number}")
         with self._lock:

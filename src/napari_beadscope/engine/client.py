@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from napari_beadscope.core.commands import Command
+from napari_beadscope.core.commands import Command, Goodbye
 from napari_beadscope.core.errors import EngineError, InputError, named_error
 from napari_beadscope.core.messages import (
     Event,
@@ -126,7 +126,13 @@ class EngineClient:
         return reply.value
 
     def close(self) -> None:
-        """Hang up; the engine goes on."""
+        """Hang up, as one who leaves on purpose; the engine goes on."""
+        if self.is_attached:
+            self._link.send(Request(next(self._numbers), Goodbye()))
+        self._link.close()
+
+    def vanish(self) -> None:
+        """Hang up without a goodbye: motors that this front end has sent are halted."""
         self._link.close()
 
     def _heard(self, message: Any) -> None:

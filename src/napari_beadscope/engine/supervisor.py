@@ -41,6 +41,7 @@ from napari_beadscope.core.session_state import (
     Gone,
     Joined,
     Kill,
+    Left,
     MakeStream,
     Phase,
     Publish,
@@ -139,7 +140,7 @@ class Supervisor:
                 self._handle(self._inbox.get(timeout=max(0.0, next_tick - time.monotonic())))
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + _TICK_S
-                self._handle(Tick(self._heartbeat_ages()))
+                self._handle(Tick(self._heartbeat_ages(), self._moving()))
                 self._announce()
                 self._tell_others()
 
@@ -173,6 +174,8 @@ class Supervisor:
             case Joined(client):
                 welcome = self._board.welcome(self._state, self.session, self._shared, os.getpid())
                 self._callers.admit(client, welcome)
+            case Left():
+                stimulus = replace(stimulus, moving=self._moving())
             case Said(_, Log() as line):
                 self._callers.publish(line)
                 _LOG.log(line.level, "%s: %s", line.name, line.text)
@@ -260,6 +263,10 @@ class Supervisor:
             beat = self._health.read(row)["heartbeat_ns"]
             ages[name] = (now - beat) * 1e-9 if beat else 0.0
         return ages
+
+    def _moving(self) -> frozenset[str]:
+        names = enumerate(self._state.motors)
+        return frozenset(name for row, name in names if self._motors.read(row)["moving"])
 
     # memory
 
