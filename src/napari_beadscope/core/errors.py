@@ -33,7 +33,14 @@ class InputError(BeadscopeError):
 
 
 class SettingsError(InputError):
-    """A settings value or settings file is not valid."""
+    """A settings value or settings file is not valid.
+
+    ``mistakes`` are all that were found, one sentence each.
+    """
+
+    def __init__(self, what: str, remedy: str = "", mistakes: tuple[str, ...] = ()) -> None:
+        super().__init__(what, remedy)
+        self.mistakes = mistakes or (str(self),)
 
 
 class DeviceError(BeadscopeError):

@@ -1,136 +1,38 @@
-"""Validated settings: every field with its unit, range, default and meaning.
+"""All settings of the product, and one clear sentence for each mistake in them.
 
-Owns the names and limits of what a user may set. Knows nothing of files: `storage.settings_file`
-reads and writes them.
+Owns how sections make up the whole. Knows nothing of files: `storage.settings_file` reads and
+writes them. Fields, units and ranges are those of `core.settings_fields`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from napari_beadscope.core.errors import InputError, SettingsError
-from napari_beadscope.core.types import METHODS, AcquisitionMode
+from napari_beadscope.core.errors import SettingsError
+from napari_beadscope.core.settings_fields import (
+    CameraSettings,
+    EngineSettings,
+    HardwareSettings,
+    MotorSettings,
+    RecordingSettings,
+    Section,
+    TrackingSettings,
+    XYLockSettings,
+    ZLockSettings,
+    expanded,
+)
+from napari_beadscope.core.types import AcquisitionMode
 
-
-def _number(default: Any, unit: str, low: float, high: float, meaning: str) -> Any:
-    return Field(default, ge=low, le=high, description=meaning, json_schema_extra={"unit": unit})
-
-
-def _other(default: Any, meaning: str, choices: str = "") -> Any:
-    return Field(
-        default, description=meaning, json_schema_extra={"unit": "", "allowed": choices or ""}
-    )
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def expanded(path: str | Path) -> Path:
-    """Return `path` with ``~`` resolved.
-
-    Raises
-    ------
-    InputError
-        There is no such user, or nobody knows where that home folder is.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        who = Path(path).parts[0]
-        raise InputError(
-            f"there is no home folder {who!r}", "write the path without ~, or ~/ for your own"
-        ) from None
+Where = Callable[[tuple[int | str, ...]], str]
 
 
-class CameraSettings(_Section):
-    """Which camera, and how it is set up before streaming."""
-
-    id: str = _other("simulated", "Camera to open, as listed by `beadscope cameras`")
-    exposure_ms: float | None = _number(
-        None, "ms", 0.001, 60_000.0, "Exposure time of one frame; none leaves it to the camera"
-    )
-    fps: float | None = _number(
-        None, "frames/s", 0.001, 100_000.0, "Frame rate asked for; none leaves it to the camera"
-    )
-    properties: dict[str, float | str] = Field(
-        default_factory=dict,
-        description="Further camera properties by name, set when the camera is opened",
-        json_schema_extra={"unit": "", "allowed": "name: value pairs the camera knows"},
-    )
-
-
-class TrackingSettings(_Section):
-    """How beads are tracked."""
-
-    backend: str = _other("auto", "Tracking backend", "auto, or a name listed by `beadscope info`")
-    method: Literal["precise", "magtrack-compatible"] = _other(
-        METHODS[0],
-        "How a position is found: `precise`, or `magtrack-compatible` for the numbers of MagScope",
-        ", ".join(METHODS),
-    )
-    roi_size_px: int = _number(
-        64, "px", 8, 256, "Edge of the ROI of beads that are listed, not found"
-    )
-    nm_per_px: float = _number(100.0, "nm/px", 0.1, 100_000.0, "Size of a pixel in the sample")
-    zlut: str = _other("", "Z-LUT file in MagTrack's layout; empty for no z", "path or empty")
-    profiles: bool = _other(True, "Carry each bead's radial profile with its track row")
-
-
-class RecordingSettings(_Section):
-    """What lands on disk, and where."""
-
-    folder: str = _other("~/beadscope", "Folder in which each recording gets its own folder")
-    mode: AcquisitionMode = _other(AcquisitionMode.TRACK_FULL, "What a recording keeps")
-    video_file_gb: float = _number(
-        4.0, "GB", 0.001, 100_000.0, "A new video file is begun when one reaches this size"
-    )
-    min_free_gb: float = _number(
-        1.0, "GB", 0.0, 100_000.0, "Recording stops cleanly when less than this is left on disk"
-    )
-    profiles: bool = _other(False, "Also save radial profiles (profiles.csv; large)")
-
-    @property
-    def path(self) -> Path:
-        """`folder` with ``~`` resolved; `SettingsError` if that leads nowhere."""
-        try:
-            return expanded(self.folder)
-        except InputError as error:
-            what = f"'recording.folder' cannot be {self.folder!r}: {error.what}"
-            raise SettingsError(what, error.remedy) from None
-
-
-class EngineSettings(_Section):
-    """Memory, workers and patience of the engine."""
-
-    ring_mb: int = _number(512, "MB", 8, 1_000_000, "Shared memory for frames on their way")
-    min_ring_slots: int = _number(
-        8, "frames", 4, 100_000, "The frame ring holds at least this many, whatever its size"
-    )
-    trackers: int = _number(
-        0, "processes", 0, 256, "Tracker processes; 0 chooses by the number of cores"
-    )
-    stall_s: float = _number(
-        5.0, "s", 0.5, 600.0, "A worker silent for this long counts as stalled and is restarted"
-    )
-    start_timeout_s: float = _number(30.0, "s", 1.0, 600.0, "A worker must be ready within this")
-    grace_s: float = _number(
-        10.0, "s", 0.0, 86_400.0, "With no front end and no recording, the engine ends after this"
-    )
-    max_restarts: int = _number(
-        5, "times", 0, 1000, "A worker that dies more often within the window stays down"
-    )
-    restart_window_s: float = _number(60.0, "s", 1.0, 86_400.0, "Window in which deaths count")
-    status_hz: float = _number(10.0, "Hz", 0.1, 100.0, "Rate at which front ends get the status")
-
-
-class Settings(_Section):
+class Settings(Section):
     """All settings of the product, immutable.
 
     Use `Settings.from_dict` and `Settings.replace` for values that come from people: they raise
@@ -147,6 +49,9 @@ class Settings(_Section):
     camera: CameraSettings = CameraSettings()
     tracking: TrackingSettings = TrackingSettings()
     recording: RecordingSettings = RecordingSettings()
+    hardware: HardwareSettings = HardwareSettings()
+    xy_lock: XYLockSettings = XYLockSettings()
+    z_lock: ZLockSettings = ZLockSettings()
     engine: EngineSettings = EngineSettings()
 
     @classmethod
@@ -161,7 +66,7 @@ class Settings(_Section):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise settings_error(error) from None
+            raise all_mistakes("the settings", settings_mistakes(error)) from None
 
     def replace(self, changes: Mapping[str, Any]) -> Settings:
         """Return a copy with dotted `changes` such as ``{"engine.ring_mb": 1024}``.
@@ -172,12 +77,44 @@ class Settings(_Section):
             Names the field, the value and what is allowed.
         """
         data = self.to_dict()
+        unknown = []
         for name, value in changes.items():
             section, _, field = name.partition(".")
             if not field or section not in data:
-                raise SettingsError(f"there is no setting '{name}'", suggestion(name))
-            data[section][field] = value
-        return type(self).from_dict(data)
+                unknown.append(SettingsError(f"there is no setting '{name}'", suggestion(name)))
+            else:
+                data[section][field] = value
+        try:
+            new = type(self).model_validate(data)
+        except ValidationError as error:
+            raise all_mistakes("the settings", [*unknown, *settings_mistakes(error)]) from None
+        if unknown:
+            raise all_mistakes("the settings", unknown)
+        return new
+
+    def get(self, name: str) -> Any:
+        """Return the plain value of a dotted name; SettingsError if there is none."""
+        section, _, field = name.partition(".")
+        found = self.to_dict().get(section, {})
+        if field not in found:
+            raise SettingsError(f"there is no setting '{name}'", suggestion(name))
+        return found[field]
+
+    def differences(self, other: Settings) -> dict[str, Any]:
+        """Return by dotted names what `other` has otherwise, with its values.
+
+        Examples
+        --------
+        >>> Settings().differences(Settings().replace({"tracking.roi_size_px": 48}))
+        {'tracking.roi_size_px': 48}
+        """
+        mine = self.to_dict()
+        return {
+            f"{section}.{field}": value
+            for section, fields in other.to_dict().items()
+            for field, value in fields.items()
+            if value != mine[section][field]
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested values, ready for YAML or JSON."""
@@ -186,13 +123,17 @@ class Settings(_Section):
 
 @dataclass(frozen=True, slots=True)
 class SettingInfo:
-    """One row of the settings reference: dotted name, unit, allowed values, default, meaning."""
+    """One row of the settings reference: dotted name, unit, allowed values, default, meaning.
+
+    ``own`` is whether each microscope has its own.
+    """
 
     name: str
     unit: str
     range: str
     default: Any
     description: str
+    own: bool = False
 
 
 def describe(model: type[BaseModel] = Settings, prefix: str = "") -> tuple[SettingInfo, ...]:
@@ -218,6 +159,7 @@ def describe(model: type[BaseModel] = Settings, prefix: str = "") -> tuple[Setti
                 range=_allowed(field, str(extra.get("allowed", ""))),
                 default=default.value if isinstance(default, AcquisitionMode) else default,
                 description=field.description or "",
+                own=bool(extra.get("microscope", False)),
             )
         )
     return tuple(rows)
@@ -244,30 +186,93 @@ def suggestion(name: str) -> str:
     return f"did you mean '{close[0]}'?" if close else "see the settings reference for all names"
 
 
-def settings_error(error: ValidationError, where: str = "") -> SettingsError:
-    """Return the first problem in `error` as one sentence with field, value and range.
+def settings_mistakes(error: ValidationError, where: Where | None = None) -> list[SettingsError]:
+    """Return every problem in `error` as one sentence with field, value and what is allowed.
 
     Parameters
     ----------
     error : pydantic.ValidationError
         Raised by validating `Settings`.
-    where : str
-        Put in front, such as a file and line.
+    where : callable, optional
+        Returns what to put in front of the problem at a place, such as a line; '' for nothing.
     """
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"][:2])
-    lead = f"{where}: " if where else ""
-    if first["type"] == "extra_forbidden":
+    found: dict[str, SettingsError] = {}
+    for one in error.errors():
+        place = tuple(part for part in one["loc"] if part not in _BRANCHES)
+        name = ".".join(str(part) for part in place[:4])
+        lead = where(place) if where is not None else ""
+        found.setdefault(name, _mistake(one, place, f"{lead}: " if lead else ""))
+    return list(found.values())
+
+
+def all_mistakes(about: str, mistakes: Sequence[SettingsError]) -> SettingsError:
+    """Return one error that tells all mistakes; ``mistakes`` of it has each by itself.
+
+    Examples
+    --------
+    >>> two = [SettingsError("there is no setting 'a'"), SettingsError("there is no setting 'b'")]
+    >>> str(all_mistakes("x.yaml", two))
+    "x.yaml: 2 mistakes: (1) there is no setting 'a'; (2) there is no setting 'b'"
+    """
+    if len(mistakes) == 1:
+        return mistakes[0]
+    told = "; ".join(f"({at}) {one}" for at, one in enumerate(mistakes, 1))
+    return SettingsError(
+        f"{about}: {len(mistakes)} mistakes: {told}", mistakes=tuple(map(str, mistakes))
+    )
+
+
+_BRANCHES = ("float", "str", "int", "bool")  # pydantic names what a value could have been, too
+
+
+def _mistake(one: Any, place: tuple[int | str, ...], lead: str) -> SettingsError:
+    name = ".".join(str(part) for part in place[:2])
+    full = ".".join(str(part) for part in place)
+    if one["type"] == "extra_forbidden":
+        if len(place) > 2:
+            known = ", ".join(MotorSettings.model_fields)
+            return SettingsError(f"{lead}there is no setting '{full}'", f"a motor has {known}")
         return SettingsError(f"{lead}there is no setting '{name}'", suggestion(name))
-    value = first["input"]
+    if one["type"] == "missing":
+        return SettingsError(f"{lead}'{full}' is missing", "say which, see `beadscope cameras`")
+    value = one["input"]
     row = next((row for row in describe(Settings) if row.name == name), None)
     if row is None:
         return SettingsError(
-            f"{lead}'{name}' must be a section of settings, not {value!r}",
+            f"{lead}'{name}' must be a section of settings, not {_shown(value)}",
             "give its settings as indented 'name: value' lines",
         )
     unit = f" in {row.unit}" if row.unit else ""
+    but = ", but not 0" if one["type"] == "value_error" else ""
+    default = "none" if row.default in (None, {}) else row.default
     return SettingsError(
-        f"{lead}'{name}' cannot be {value!r}",
-        f"allowed is {row.range}{unit} (default {row.default})",
+        f"{lead}'{full}' cannot be {_shown(value)}",
+        f"allowed is {row.range}{unit}{but} (default {default})",
     )
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a sentence: cut short, as files hold anything."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    short.maxlevel, short.maxlist, short.maxdict = 2, 4, 4
+    return short.repr(value)
+
+
+__all__ = [
+    "CameraSettings",
+    "EngineSettings",
+    "HardwareSettings",
+    "MotorSettings",
+    "RecordingSettings",
+    "SettingInfo",
+    "Settings",
+    "TrackingSettings",
+    "XYLockSettings",
+    "ZLockSettings",
+    "all_mistakes",
+    "describe",
+    "expanded",
+    "settings_mistakes",
+    "suggestion",
+]

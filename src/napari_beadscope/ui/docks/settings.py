@@ -206,6 +206,7 @@ class SettingLine:
             picker.changed.connect(self._set)
             return picker
         line = QLineEdit()
+        line.setReadOnly(row.kind == "shown")
         if row.unit:
             line.setAlignment(Qt.AlignmentFlag.AlignRight)
         line.editingFinished.connect(lambda: self._set(line.text()))

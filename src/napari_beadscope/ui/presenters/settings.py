@@ -25,9 +25,12 @@ SECTIONS = {
     "camera": "Camera",
     "tracking": "Tracking",
     "recording": "Recording",
+    "hardware": "Hardware",
+    "xy_lock": "XY-lock",
+    "z_lock": "Z-lock",
     "engine": "Engine",
 }
-_PATHS = {"recording.folder": "folder", "tracking.zlut": "file"}
+_EDITORS = {"recording.folder": "folder", "tracking.zlut": "file", "hardware.motors": "shown"}
 _LABELS = {"camera.id": "Camera", "camera.properties": "More properties", "tracking.zlut": "Z-LUT"}
 _LATER = "from the next start of the camera's engine on"
 _NOW = "as soon as it is saved"
@@ -35,7 +38,10 @@ _NOW = "as soon as it is saved"
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One setting to show; ``kind`` is 'bool', 'choice', 'folder', 'file' or 'text'."""
+    """One setting to show.
+
+    ``kind`` is 'bool', 'choice', 'folder', 'file', 'text' or 'shown' (edited elsewhere).
+    """
 
     name: str
     label: str
@@ -107,7 +113,7 @@ class SettingsPresenter:
     def reset_all(self) -> None:
         """Give every setting its default."""
         self._problem = self._done = ""
-        self._model.settings_changes = _differences(self._model.settings, Settings())
+        self._model.settings_changes = self._model.settings.differences(Settings())
         self._tell()
 
     def save(self) -> None:
@@ -150,7 +156,7 @@ class SettingsPresenter:
     def _change(self, name: str, value: Any) -> None:
         changes = {**self._model.settings_changes, name: value}
         draft = self._model.settings.replace(changes)  # raises what is not allowed
-        self._model.settings_changes = _differences(self._model.settings, draft)
+        self._model.settings_changes = self._model.settings.differences(draft)
 
     def _saved(self, path: Path, settings: Settings, changed: tuple[str, ...]) -> None:
         later = [name for name in changed if name not in AT_ONCE]
@@ -168,7 +174,7 @@ class SettingsPresenter:
     def _loaded(self, path: str, settings: Settings) -> None:
         self._problem = ""
         self._done = f"Read from {path}: as what is saved"
-        self._model.settings_changes = _differences(self._model.settings, settings)
+        self._model.settings_changes = self._model.settings.differences(settings)
 
     def _exported(self, path: Path) -> None:
         self._done = f"Exported to {path}"
@@ -192,7 +198,7 @@ class SettingsPresenter:
             info.name,
             _LABELS.get(info.name) or label_of(field, info.unit.replace("/", "_per_")),
             SECTIONS[section],
-            _PATHS.get(info.name) or _shape(_kind(info.name), choices),
+            _EDITORS.get(info.name) or _shape(_kind(info.name), choices),
             _text(value),
             info.unit,
             choices,
@@ -201,16 +207,6 @@ class SettingsPresenter:
             value == Settings().to_dict()[section][field],
             info.name in self._model.settings_changes,
         )
-
-
-def _differences(old: Settings, new: Settings) -> dict[str, Any]:
-    before, after = old.to_dict(), new.to_dict()
-    return {
-        f"{section}.{field}": value
-        for section, fields in after.items()
-        for field, value in fields.items()
-        if value != before[section][field]
-    }
 
 
 def _kind(name: str) -> Any:
@@ -238,8 +234,13 @@ def _text(value: Any) -> str:
     """Return a value as one types it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict) and "id" in value:  # a motor
+        options = _text(value.get("options", {}))
+        return f"{value['id']} ({options})" if options else str(value["id"])
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_text(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return " ".join(_text(one) for one in value)
     if isinstance(value, float):
         return f"{value:.10g}"
     return "" if value is None else str(value)
@@ -252,7 +253,7 @@ def _value(kind: Any, text: str) -> Any:
         return text == "true"
     if typing.get_origin(kind) is dict:
         parts = [part.partition(":") for part in text.split(",") if part.strip()]
-        return {name.strip(): _value(float, value) for name, _, value in parts}
+        return {name.strip(): _option(value) for name, _, value in parts}
     if isinstance(kind, types.UnionType) and not text:
         return None
     if kind is int or kind is float or isinstance(kind, types.UnionType):
@@ -261,3 +262,11 @@ def _value(kind: Any, text: str) -> Any:
         except ValueError:
             return text
     return text
+
+
+def _option(text: str) -> Any:
+    """Return what was typed as a number or true or false, else as it is."""
+    word = text.strip()
+    if word in ("true", "false"):
+        return word == "true"
+    return _value(float, word)
