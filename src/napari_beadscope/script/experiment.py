@@ -74,6 +74,12 @@ class Experiment(Looking):
             )
         size = size_px or suggest_roi_size(found)
         beads = beads_from_found(found, frame.image.shape, size)[:max_beads]
+        if not beads:
+            raise InputError(
+                f"every bead in frame {frame.frame} of {self.camera_id} is too near the edge for "
+                f"an ROI of {size} px",
+                "move the stage, or choose smaller ROIs",
+            )
         self.set_beads(beads, annotations={})  # the numbers are those of other beads now
         return beads
 

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from napari_beadscope.core.errors import EngineError, StateError
+from napari_beadscope.core.errors import StateError
 from napari_beadscope.core.messages import Event
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.engine import EngineClient
+from napari_beadscope.script.conduct import Conduct
 from napari_beadscope.script.view import EngineView
 
 STOP_TIMEOUT_S = 150.0
@@ -29,24 +30,24 @@ class Link:
         self._client: EngineClient | None = None
         self._stopped = False
         self._view = EngineView()
+        self._conduct = Conduct.of_this_process()
 
     def on_event(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, on a thread of its own; return what ends that."""
         return self._view.subscribe(callback)
 
-    def wait_for(self, condition: Callable[[Any], bool], timeout_s: float = 10.0) -> None:
-        """Wait until ``condition(scope)`` holds; raise `EngineError` after `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        while not condition(self):
-            if time.monotonic() > deadline:
-                raise EngineError(f"what was waited for did not come within {timeout_s:g} s")
-            time.sleep(0.005)
-
     def _attached(self) -> EngineClient:
+        self._conduct.checkpoint()
         if self._client is None:
             why = "was stopped" if self._stopped else "is not started"
             raise StateError(f"the Scope {why}", "make a new one" if self._stopped else "start it")
         return self._client
 
     def _ask(self, command: Any, timeout_s: float = 30.0) -> Any:
-        return self._attached().ask(command, timeout_s)
+        client = self._attached()
+        self._conduct.note(client.info.engine_id, command, self._view.locks)
+        return client.ask(command, timeout_s)
+
+    def _now(self) -> float:
+        """Return the time, s, on a clock that stands still while the script is paused."""
+        return time.monotonic() - self._conduct.paused_s

@@ -51,11 +51,11 @@ class Looking(Link):
         StateError
             The camera pauses and has given no frame, or it streams and gave none in `timeout_s`.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline = self._now() + timeout_s
         while (frame := self.latest_frame()) is None:
             if not self._view.streaming:
                 raise StateError("there is no frame yet", "start the live view")
-            if time.monotonic() > deadline:
+            if self._now() > deadline:
                 raise StateError(
                     f"{self.camera_id} streams, but gave no frame for {timeout_s:g} s",
                     "look at its cable, trigger and frame rate",
@@ -79,9 +79,9 @@ class Looking(Link):
         last = -1
         count = 0
         while n is None or count < n:
-            deadline = time.monotonic() + timeout_s
+            deadline = self._now() + timeout_s
             while (frame := self.latest_frame()) is None or frame.frame == last:
-                if time.monotonic() > deadline:
+                if self._now() > deadline:
                     raise EngineError(f"no new frame for {timeout_s:g} s", "start the live view")
                 time.sleep(0.001)
             last = frame.frame

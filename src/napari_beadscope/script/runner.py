@@ -2,7 +2,8 @@
 
 Run as ``python -m napari_beadscope.script.runner RECORD``; `script.runs` starts it. What the
 script prints goes to its log, which outlives the viewer that shows it. SIGTERM becomes a
-`KeyboardInterrupt`, so that ``with`` and ``finally`` in the script do their part.
+`KeyboardInterrupt`, so that ``with`` and ``finally`` in the script do their part; after that, and
+after an error, what is still going on because of the script is brought to rest (`script.safety`).
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 
 from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.script.conduct import RUN_VARIABLE, pause_file
+from napari_beadscope.script.safety import make_safe
 
 
 class RunRecord(msgspec.Struct, frozen=True):
     """A script's run, as it is kept in a file.
 
     ``state`` is 'running', 'finished', 'failed' or 'stopped'; for a failure, ``line`` is the line
-    of the script (0: not known) and ``error`` the sentence.
+    of the script (0: not known) and ``error`` the sentence. ``rested`` says what of its work was
+    brought to rest then.
     """
 
     run_id: str
@@ -37,6 +40,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     ended_unix_s: float = 0.0
     line: int = 0
     error: str = ""
+    rested: str = ""
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
@@ -54,7 +58,7 @@ def run(path: Path) -> int:
     """Run the script of a record and note its end; return the exit code."""
     record = msgspec.structs.replace(RunRecord.load(path), pid=os.getpid())
     record.save(path)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt(path))
     script = record.script
     sys.argv = [script]
     sys.path.insert(0, str(Path(script).parent))
@@ -73,19 +77,36 @@ def run(path: Path) -> int:
         state, code = "failed", 1
         line, error = _line_in(script, raised), _sentence(raised)
         sys.stderr.write(_traceback_of(script, raised))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it ends anyway
     sys.stdout.flush()
     sys.stderr.flush()
     if os.getpid() != owner:
         return code
+    rested = "" if state == "finished" else _rest(path)
     msgspec.structs.replace(
-        record, state=state, ended_unix_s=time.time(), line=line, error=error
+        record, state=state, ended_unix_s=time.time(), line=line, error=error, rested=rested
     ).save(path)
     return code
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
+def _interrupt(path: Path) -> None:
+    """End the script; one that waits is to go on to its ``finally``."""
+    pause_file(path).unlink(missing_ok=True)
     raise KeyboardInterrupt
+
+
+def _rest(path: Path) -> str:
+    """Bring the script's work to rest, and say so in its log; return what was done."""
+    pause_file(path).unlink(missing_ok=True)
+    os.environ.pop(RUN_VARIABLE, None)
+    try:
+        done = make_safe(path)
+    except Exception as error:  # noqa: BLE001  the process boundary: the record is more important
+        done = [f"what it had set going could not be brought to rest ({_sentence(error)})"]
+    for sentence in done:
+        sys.stderr.write(f"{sentence[:1].upper()}{sentence[1:]}.\n")
+    sys.stderr.flush()
+    return "; ".join(done)
 
 
 def _sentence(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -27,6 +28,7 @@ from napari_beadscope.script.safety import make_safe
 from napari_beadscope.script.scope import ENGINE_VARIABLE
 from napari_beadscope.wire import runtime_folder
 
+_LOG = logging.getLogger(__name__)
 #: A script has this long to end when it is asked to; then it is killed.
 PATIENCE_S = 5.0
 _KEPT_S = 7 * 86_400
@@ -54,14 +56,14 @@ class ScriptRun:
         self._stop_asked_s = 0.0
         self._column = 0
         self._last: RunRecord | None = None
-        self._rested = ""
+        self._ending = False  # it was asked to stop, and that is being seen to
         if process is not None:  # somebody has to take note of its end
             threading.Thread(target=process.wait, name="script-end", daemon=True).start()
 
     @property
     def record(self) -> RunRecord:
         """What is known of it; a run whose process is gone without a word is 'stopped'."""
-        gone = not self._lives()  # asked first: it may leave word and end in between
+        gone = not (self._ending or self._lives())  # asked first: it may leave word meanwhile
         try:
             record = RunRecord.load(self._path)
         except (OSError, msgspec.MsgspecError):
@@ -75,7 +77,6 @@ class ScriptRun:
             record = _ended(
                 record, *(("stopped", "") if stopped else ("failed", self._last_word()))
             )
-            record = msgspec.structs.replace(record, rested=self._rested)
         self._last = record
         return record
 
@@ -153,7 +154,7 @@ class ScriptRun:
     def stop(self) -> None:
         """Ask it to end; after `PATIENCE_S` it is killed. What it has started ends with it."""
         if self.is_running and not self._stop_asked_s:
-            self._stop_asked_s = time.monotonic()
+            self._stop_asked_s, self._ending = time.monotonic(), True
             self._signal(signal.SIGTERM)
             threading.Thread(target=self._see_to_end, name="script-stop", daemon=True).start()
 
@@ -163,8 +164,15 @@ class ScriptRun:
         killed = self._lives()
         if hasattr(os, "killpg") or killed:
             self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-        if killed:  # it could not do so itself
-            self._rested = "; ".join(make_safe(self._path))
+        try:
+            if killed:  # it could neither bring its work to rest nor leave word
+                record = _ended(RunRecord.load(self._path), "stopped", "")
+                rested = "; ".join(make_safe(self._path))
+                msgspec.structs.replace(record, rested=rested).save(self._path)
+        except (OSError, msgspec.MsgspecError) as error:
+            _LOG.warning("the run's record %s is gone: %s", self._path, error)
+        finally:
+            self._ending = False
 
     def wait(self, timeout_s: float) -> RunRecord:
         """Wait for its end; return the record."""
@@ -273,13 +281,19 @@ def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -
 
 def running_scripts(engine_id: str) -> tuple[ScriptRun, ...]:
     """Return the scripts that run on an engine, oldest first: those of a viewer that is gone."""
+    return tuple(
+        run for run in known_scripts() if run.record.engine_id == engine_id and run.is_running
+    )
+
+
+def known_scripts() -> tuple[ScriptRun, ...]:
+    """Return all runs of the last week, oldest first."""
     found = []
     for path in _folder().glob("*.json"):
-        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+        with contextlib.suppress(FileNotFoundError, msgspec.MsgspecError):
             run = ScriptRun(path)
-            if run.record.engine_id == engine_id and run.is_running:
-                found.append(run)
-    return tuple(sorted(found, key=lambda run: run.record.started_unix_s))
+            found.append((run.record.started_unix_s, run))
+    return tuple(run for _, run in sorted(found, key=lambda pair: pair[0]))
 
 
 def drafts_folder() -> Path:

@@ -28,6 +28,7 @@ from napari_beadscope.engine import (
 )
 from napari_beadscope.script.configure import as_settings, engine_config
 from napari_beadscope.script.link import STOP_TIMEOUT_S
+from napari_beadscope.script.pacing import Pacing
 from napari_beadscope.script.recording import Recorder
 from napari_beadscope.script.sweep import Sweeper
 
@@ -37,7 +38,7 @@ _START_TIMEOUT_S = 120.0
 ENGINE_VARIABLE = "BEADSCOPE_ENGINE"
 
 
-class Scope(Sweeper, Recorder, Closing):
+class Scope(Sweeper, Recorder, Pacing, Closing):
     """A microscope: start it, look at it, find beads, record, stop it.
 
     Parameters
