@@ -1,4 +1,4 @@
-"""The camera and motor contract, against every camera and motor we ship."""
+"""The camera contract, against every camera we ship."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_beadscope.devices import Camera, Motor, open_camera, open_motor
-from napari_beadscope.testing.cameras import CameraContract, MotorContract
+from napari_beadscope.devices import Camera, open_camera
+from napari_beadscope.testing.cameras import CameraContract
 from napari_beadscope.testing.movies import KINDS, write_kind
 
 SMALL = {"height_px": 96, "width_px": 128, "beads": 3, "fps": 200}
@@ -43,10 +43,3 @@ class TestPacedLoopingReplay(CameraContract):
         frames = np.random.default_rng(0).integers(1, 200, (3, 48, 64)).astype(np.uint8)
         path = write_kind("tiff", tmp_path, frames)
         return open_camera(f"replay:{path}", {"fps": 100, "loop": True})
-
-
-@pytest.mark.parametrize("name", ["simulated-focus", "simulated-magnet"])
-class TestSimulatedMotor(MotorContract):
-    @pytest.fixture
-    def motor(self, name: str) -> Motor:
-        return open_motor(name, {"speed": 100})

@@ -7,6 +7,7 @@ import pytest
 from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.devices import (
     DeviceInfo,
+    Motor,
     find_cameras,
     find_motors,
     list_cameras,
@@ -109,9 +110,10 @@ def test_names_and_motors() -> None:
             continue
         model = motor_options(kind.id)
         defaults = model().model_dump()
-        assert set(defaults) == {"speed", "low", "high", "start"}
         with open_motor(kind.id, defaults) as motor:
             assert motor.name == kind.usual_name
+            if not isinstance(motor, Motor):
+                continue
             assert motor.limits == (defaults["low"], defaults["high"])
     with pytest.raises(InputError, match="no motor 'stage'"):
         motor_options("stage")

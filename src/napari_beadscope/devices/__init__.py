@@ -1,4 +1,4 @@
-"""Cameras and motors: their Protocols, the registry, the simulated microscope, replay.
+"""Cameras, motors and sensors: their Protocols, the registry, the simulated microscope, replay.
 
 Owns what talks to hardware or stands in for it. Must not know rings, engines or tracking.
 """
@@ -13,9 +13,12 @@ from napari_beadscope.devices.camera import (
     Property,
     Resumable,
     ResumableMotor,
+    Sensor,
 )
+from napari_beadscope.devices.motor import MotorBase, SensorBase
 from napari_beadscope.devices.registry import (
     DeviceInfo,
+    absolute_id,
     find_cameras,
     find_motors,
     list_cameras,
@@ -31,10 +34,14 @@ __all__ = [
     "DeviceInfo",
     "EndOfStream",
     "Motor",
+    "MotorBase",
     "MotorReadout",
     "Property",
     "Resumable",
     "ResumableMotor",
+    "Sensor",
+    "SensorBase",
+    "absolute_id",
     "find_cameras",
     "find_motors",
     "list_cameras",

@@ -1,4 +1,4 @@
-"""What every camera and motor offers: Protocols, their properties, the end of a stream.
+"""What every camera, motor and sensor offers: Protocols, their properties, the end of a stream.
 
 Owns the vocabulary between devices and whoever drives them. Must not know any device, any
 ring or any process.
@@ -205,14 +205,17 @@ class Resumable(Protocol):
 class Motor(Protocol):
     """One axis that moves; a context manager that opens and closes it.
 
+    All calls come from one thread, and none but `open` and `close` may take long. It is easiest
+    written as a `MotorBase`.
+
     Attributes
     ----------
     name : str
-        What it moves, such as ``focus`` or ``magnet``.
+        What it is called in messages, such as ``focus`` or ``magnet``.
     unit : str
-        ``um`` or ``mm``.
+        ``um`` or ``mm`` for what moves along a line, so that it can focus; else any, as ``turn``.
     limits : tuple of float
-        Lowest and highest target.
+        Lowest and highest target, valid after `open`.
     """
 
     name: str
@@ -232,10 +235,42 @@ class Motor(Protocol):
         """Present position in the motor's unit."""
 
     def moving(self) -> bool:
-        """Whether it is still on its way."""
+        """Whether it is still on its way, or has not settled yet."""
 
     def stop(self) -> None:
         """Halt where it is."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Sensor(Protocol):
+    """What is read and does not move, such as a thermometer; otherwise like a `Motor`.
+
+    Attributes
+    ----------
+    name, unit : str
+        What it is called in messages, and the unit of what it reads.
+    """
+
+    name: str
+    unit: str
+
+    def open(self) -> None:
+        """Make the sensor ready; does nothing if it is."""
+
+    def close(self) -> None:
+        """Release the sensor; does nothing if closed."""
+
+    def read(self) -> float:
+        """Return the present value; may not take long."""
 
     def __enter__(self) -> Self: ...
 

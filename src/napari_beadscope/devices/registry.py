@@ -5,13 +5,15 @@ Owns the tables; the modules they name are imported on use. Must not know any de
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
-from napari_beadscope.devices.camera import Camera, Motor, MotorReadout
+from napari_beadscope.devices import own
+from napari_beadscope.devices.camera import Camera, Motor, MotorReadout, Sensor
 
 _HERE = "napari_beadscope.devices"
 _Kind = TypeVar("_Kind", "CameraKind", "MotorKind")
@@ -102,6 +104,20 @@ _MOTORS = {
         f"{_HERE}.simulated.motor:open_magnet",
         f"{_HERE}.simulated.motor:MagnetOptions",
     ),
+    "simulated-rotation": MotorKind(
+        "simulated-rotation",
+        "Simulated rotation of the magnet (turns)",
+        "rotation",
+        f"{_HERE}.simulated.motor:open_rotation",
+        f"{_HERE}.simulated.motor:RotationOptions",
+    ),
+    "simulated-temperature": MotorKind(
+        "simulated-temperature",
+        "Simulated thermometer (°C)",
+        "temperature",
+        f"{_HERE}.simulated.motor:open_temperature",
+        f"{_HERE}.simulated.motor:TemperatureOptions",
+    ),
 }
 #: Motors that a camera obeys and cannot be used well without.
 _MOTORS_OF_CAMERA = {"simulated": ("simulated-focus", "simulated-magnet")}
@@ -180,9 +196,11 @@ def open_camera(
     ----------
     camera_id : str
         ``PREFIX`` or ``PREFIX:ARGUMENT``: ``simulated``, ``simulated:NAME`` (one engine at a
-        time), ``replay:PATH`` or another that `list_cameras` tells.
+        time), ``replay:PATH`` or another that `list_cameras` tells; or a class of one's own,
+        ``path/to/file.py:ClassName`` or ``package.module:ClassName``.
     options : dict, optional
-        What that camera takes: see `SimulatedOptions` and `ReplayOptions`.
+        What that camera takes: see `SimulatedOptions` and `ReplayOptions`; for a class of one's
+        own, the arguments of its ``__init__``.
     motors : MotorReadout, optional
         Latest motor positions; only the simulated camera looks at them.
 
@@ -198,13 +216,18 @@ def open_camera(
     >>> open_camera("simulated", {"beads": 3}).format.shape
     (512, 512)
     """
+    if _is_own(camera_id, _CAMERAS):
+        mine: Camera = own.open_own(camera_id, options or {}, (Camera,))
+        return mine
     kind, argument = _kind(camera_id, _CAMERAS, "camera")
     camera: Camera = _load(kind.factory)(argument, options or {}, motors)
     return camera
 
 
-def open_motor(motor_id: str, options: dict[str, Any] | None = None) -> Motor:
-    """Return a motor that is not yet opened; its ID is ``PREFIX`` or ``PREFIX:ARGUMENT``.
+def open_motor(motor_id: str, options: dict[str, Any] | None = None) -> Motor | Sensor:
+    """Return a motor or sensor that is not yet opened.
+
+    Its ID is ``PREFIX`` or ``PREFIX:ARGUMENT``, or a class of one's own as for a camera.
 
     Raises
     ------
@@ -218,8 +241,11 @@ def open_motor(motor_id: str, options: dict[str, Any] | None = None) -> Motor:
     >>> open_motor("simulated-focus").unit
     'um'
     """
+    if _is_own(motor_id, _MOTORS):
+        mine: Motor | Sensor = own.open_own(motor_id, options or {}, (Motor, Sensor))
+        return mine
     kind, argument = _kind(motor_id, _MOTORS, "motor")
-    motor: Motor = _load(kind.factory)(argument, options or {})
+    motor: Motor | Sensor = _load(kind.factory)(argument, options or {})
     return motor
 
 
@@ -239,8 +265,25 @@ def motors_of_camera(camera_id: str) -> tuple[DeviceInfo, ...]:
 
 def motor_options(motor_id: str) -> Any:
     """Return the pydantic model of a motor's options; errors are those of `open_motor`."""
+    if _is_own(motor_id, _MOTORS):
+        return own.own_options(motor_id)
     kind, _ = _kind(motor_id, _MOTORS, "motor")
     return _load(kind.options)
+
+
+def absolute_id(device_id: str) -> str:
+    """Return an ID that means the same in every process: one's own file by its whole path.
+
+    Examples
+    --------
+    >>> absolute_id("replay:movie.tif"), absolute_id("/lab/stage.py:Stage")
+    ('replay:movie.tif', '/lab/stage.py:Stage')
+    """
+    return own.absolute_id(device_id) if _is_own(device_id, {**_CAMERAS, **_MOTORS}) else device_id
+
+
+def _is_own(device_id: str, kinds: Mapping[str, object]) -> bool:
+    return device_id.partition(":")[0] not in kinds and own.is_own(device_id)
 
 
 def _kind(device_id: str, kinds: dict[str, _Kind], noun: str) -> tuple[_Kind, str]:
@@ -249,7 +292,10 @@ def _kind(device_id: str, kinds: dict[str, _Kind], noun: str) -> tuple[_Kind, st
     kind = kinds.get(prefix)
     if kind is None:
         known = ", ".join(item.example for item in kinds.values())
-        raise InputError(f"there is no {noun} {device_id!r}", f"choose from {known}")
+        raise InputError(
+            f"there is no {noun} {device_id!r}",
+            f"choose from {known}, or name a class of yours as path/to/file.py:ClassName",
+        )
     if kind.argument_needed and not argument:
         raise InputError(f"{device_id!r} says not which", f"write it as {kind.example}")
     why_not = _missing(kind)

@@ -1,17 +1,23 @@
-"""A motor's process: moves when told, and keeps its latest positions in tables for everyone."""
+"""A motor's process: moves when told, and keeps its latest positions in tables for everyone.
+
+A sensor's is the same, but that it does not move: it has no range.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
-from napari_beadscope.core.errors import BeadscopeError, EngineError
+from napari_beadscope.core.errors import BeadscopeError, DeviceError, EngineError, InputError
 from napari_beadscope.core.orders import Attach, Halt, Move, Order, Ready, SetTask
-from napari_beadscope.devices import Motor, ResumableMotor, open_motor
+from napari_beadscope.devices import Motor, ResumableMotor, Sensor, open_motor
 from napari_beadscope.engine.config import WorkerConfig, motor_history_spec, motor_spec
 from napari_beadscope.engine.worker import Worker
 from napari_beadscope.ring import HistoryTable, LatestTable
 
+_LOG = logging.getLogger(__name__)
 _MOVING_PAUSE_S = 0.005
 _RESTING_PAUSE_S = 0.1
 
@@ -32,46 +38,60 @@ class MotorWorker(Worker):
         self._table = LatestTable.attach(motor_spec(shared.motors), writable=True)
         self._history = HistoryTable.attach(motor_history_spec(shared.motor_history), writable=True)
         self._target = 0.0
-        self._motor: Motor
+        self._motor: Motor | Sensor
 
     def open(self) -> None:
         """Open the motor and report its unit and limits."""
-        self._motor = open_motor(self.config.device, dict(self.config.device_options))
-        self._held.callback(self._motor.close)
-        self._motor.open()
+        motor = self._motor = open_motor(self.config.device, dict(self.config.device_options))
+        self._held.callback(motor.close)
+        motor.open()
+        if isinstance(motor, Sensor):
+            self._publish()
+            self.report(Ready(unit=motor.unit))
+            return
         before = self._table.read(self._row)
-        if before["time_ns"] and isinstance(self._motor, ResumableMotor):
-            self._motor.resume_at(before["position"])
-        self._target = self._motor.position()
+        if before["time_ns"] and isinstance(motor, ResumableMotor):
+            motor.resume_at(before["position"])
+        self._target = motor.position()
         self._publish()
-        self.report(Ready(unit=self._motor.unit, limits=self._motor.limits))
+        self.report(Ready(unit=motor.unit, limits=motor.limits))
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
         match order:
             case Move(number, target):
                 self._publish()  # where the way begins
-                try:
-                    self._motor.move_to(target)
-                except BeadscopeError as error:
-                    self.done(number, error)
-                else:
-                    self._target = target
-                    self._publish()
-                    self.done(number)
+                self._answer(number, lambda motor: self._go(motor, target))
             case Halt(number):
-                try:
-                    self._motor.stop()
-                except BeadscopeError as error:
-                    self.done(number, error)
-                else:
-                    self._target = self._motor.position()
-                    self._publish()
-                    self.done(number)
+                self._answer(number, self._halt)
             case Attach() | SetTask():
                 pass
             case _:
                 raise EngineError(f"{self.config.name} does not know {type(order).__name__}")
+
+    def _answer(self, number: int, act: Callable[[Motor], None]) -> None:
+        """Act and report; a class of a user's own may raise anything."""
+        try:
+            if isinstance(self._motor, Sensor):
+                raise InputError(f"{self._name} is a sensor and does not move", "choose a motor")
+            act(self._motor)
+            self._publish()
+        except BeadscopeError as error:
+            self.done(number, error)
+        except Exception as error:  # noqa: BLE001  somebody else's code; it is reported
+            _LOG.exception("%s failed", self.config.device)
+            what = f"the {self._name} motor failed ({type(error).__name__}: {error})"
+            self.done(number, DeviceError(what, "look at the device, then try again"))
+        else:
+            self.done(number)
+
+    def _go(self, motor: Motor, target: float) -> None:
+        motor.move_to(target)
+        self._target = target
+
+    def _halt(self, motor: Motor) -> None:
+        motor.stop()
+        self._target = motor.position()
 
     def turn(self) -> float:
         """Publish the position."""
@@ -84,8 +104,11 @@ class MotorWorker(Worker):
         self._history.close()
 
     def _publish(self) -> bool:
-        moving = self._motor.moving()
-        position = self._motor.position()
+        if isinstance(self._motor, Sensor):
+            moving, position = False, float(self._motor.read())
+            self._target = position
+        else:
+            moving, position = self._motor.moving(), float(self._motor.position())
         now_ns = time.monotonic_ns()
         self._history.append(self._row, now_ns, position)
         self._table.write(

@@ -14,6 +14,7 @@ from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.session_state import Limits
 from napari_beadscope.core.settings import Settings, expanded
 from napari_beadscope.core.types import Calibration
+from napari_beadscope.devices import absolute_id
 from napari_beadscope.engine import EngineConfig
 from napari_beadscope.storage import load_settings
 
@@ -103,5 +104,5 @@ def _with_absolute_path(camera: str) -> str:
     """The engine has a working folder of its own, so a path must not depend on the caller's."""
     kind, colon, path = camera.partition(":")
     if kind != "replay" or not colon:
-        return camera
+        return absolute_id(camera)
     return f"{kind}:{expanded(path).absolute()}"

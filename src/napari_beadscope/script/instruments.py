@@ -16,6 +16,7 @@ from napari_beadscope.core.commands import AddMotor, MoveMotor, StopMotor
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, EngineError, InputError
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import MotorInfo
+from napari_beadscope.devices import absolute_id
 from napari_beadscope.script.configure import number
 from napari_beadscope.script.locking import Locking
 
@@ -46,17 +47,29 @@ class Instruments(Locking):
         self._hardware: dict[str, tuple[str, dict]] = {}
 
     def add_hardware(self, name: str, motor: str, **options: Any) -> None:
-        """Add a motor under a name of its own, in a process of its own.
+        """Add a motor or sensor under a name of its own, in a process of its own.
 
         Parameters
         ----------
         name : str
-            What it moves. The simulated microscope obeys ``focus`` (um) and ``magnet`` (mm).
+            What it moves or reads. The simulated microscope obeys ``focus`` (um), ``magnet``
+            (mm) and ``rotation`` (turns).
         motor : str
-            A motor ID such as ``simulated-focus``.
+            An ID such as ``simulated-focus``, or a class of your own: ``my_file.py:MyMotor`` or
+            ``my_package.motors:MyMotor``, which is a `Motor` or `Sensor` of `devices`.
+        **options
+            What that takes; for a class of your own, the arguments of its ``__init__``.
+
+        Raises
+        ------
+        InputError
+            The name is taken, there is no such motor, or an option is not valid.
+        DeviceError
+            It cannot be opened.
         """
         if name in self._hardware:
             raise InputError(f"there is a motor named {name!r} already", "choose another name")
+        motor = absolute_id(motor)
         if self._client is not None:
             self._ask(AddMotor(name, motor, options))
         self._hardware[name] = (motor, options)

@@ -1,4 +1,4 @@
-"""What every camera and motor must do, as tests that any implementation can inherit.
+"""What every camera must do, as tests that any implementation can inherit.
 
 Owns the contract of `napari_beadscope.devices.camera`. Must not know any device. A camera of
 one's own is tested by a class that gives it as a fixture, not yet opened::
@@ -23,7 +23,7 @@ import pytest
 from napari_beadscope.core.errors import BeadscopeError, DeviceError
 from napari_beadscope.core.types import FrameStamp
 from napari_beadscope.core.window import Window
-from napari_beadscope.devices.camera import Camera, EndOfStream, Motor, window_of
+from napari_beadscope.devices.camera import Camera, EndOfStream, window_of
 
 _PATIENCE_S = 5.0
 
@@ -261,84 +261,3 @@ def _read_on(camera: Camera, out: np.ndarray, frames: int) -> None:
 def _outside(low: float, high: float) -> tuple[float, ...]:
     margin = 1.0 + abs(high - low)
     return (low - margin, high + margin, math.inf, math.nan)
-
-
-class MotorContract:
-    """Inherit and define the fixture ``motor``: a motor, not yet opened.
-
-    Attributes
-    ----------
-    patience_s : float
-        Time within which it reaches a tenth of its range from anywhere.
-    """
-
-    patience_s = _PATIENCE_S
-
-    def _arrive(self, motor: Motor) -> None:
-        end = time.monotonic() + self.patience_s
-        while motor.moving():
-            assert time.monotonic() < end, "it never arrives"
-            time.sleep(0.002)
-
-    def _near(self, motor: Motor) -> float:
-        low, high = motor.limits
-        here = motor.position()
-        step = (high - low) / 10
-        return here + step if here + step <= high else here - step
-
-    def test_says_what_it_is(self, motor: Motor) -> None:
-        """It has all names of the Protocol and starts at rest within its limits."""
-        assert isinstance(motor, Motor)
-        assert motor.name
-        assert motor.unit in ("um", "mm")
-        with motor:
-            low, high = motor.limits
-            assert low < high
-            assert low <= motor.position() <= high
-            assert not motor.moving()
-
-    def test_opens_and_closes_any_number_of_times(self, motor: Motor) -> None:
-        """Open and close are idempotent, in any order."""
-        motor.close()
-        for _ in range(2):
-            motor.open()
-            motor.open()
-            motor.close()
-            motor.close()
-
-    def test_goes_where_it_is_sent(self, motor: Motor) -> None:
-        """`move_to` returns at once; when it no longer moves it is there."""
-        with motor:
-            target = self._near(motor)
-            began = time.monotonic()
-            motor.move_to(target)
-            assert time.monotonic() - began < 0.1
-            self._arrive(motor)
-            assert motor.position() == pytest.approx(target, abs=1e-3)
-
-    def test_stops_on_the_way(self, motor: Motor) -> None:
-        """After `stop` it stands still, between where it was and where it was going."""
-        with motor:
-            here, target = motor.position(), self._near(motor)
-            motor.move_to(target)
-            motor.stop()
-            assert not motor.moving()
-            there = motor.position()
-            assert min(here, target) <= there <= max(here, target)
-            time.sleep(0.02)
-            assert motor.position() == there
-
-    def test_refuses_to_leave_its_limits(self, motor: Motor) -> None:
-        """Targets outside the limits and no numbers are errors, and it stays where it is."""
-        with motor:
-            here = motor.position()
-            low, high = motor.limits
-            for bad in (low - 1, high + 1, math.nan, math.inf):
-                with pytest.raises(DeviceError, match=motor.name):
-                    motor.move_to(bad)
-            assert motor.position() == here
-
-    def test_needs_to_be_open(self, motor: Motor) -> None:
-        """A closed motor does not move."""
-        with pytest.raises(DeviceError):
-            motor.move_to(motor.limits[0])

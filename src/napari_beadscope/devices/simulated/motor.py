@@ -1,22 +1,28 @@
-"""Motors that only keep time: a position is computed when asked for.
+"""Motors and a thermometer that only keep time: what they read is computed when asked for.
 
-Owns travel at constant speed within limits. Must not know what the motor moves.
+Owns travel at constant speed within limits, settling, play and noise. Must not know what the
+motor moves.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import time
+from copy import copy
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from napari_beadscope.core.errors import DeviceError, InputError
-from napari_beadscope.core.lifetime import Opening
+from napari_beadscope.core.errors import InputError
+from napari_beadscope.devices.motor import MotorBase, SensorBase
+
+#: It has arrived when it lags by less, in its unit.
+_ON_TARGET = 1e-3
 
 
 class MotorOptions(BaseModel):
-    """Speed, range and start of a simulated motor, in its unit.
+    """Speed, range, start and imperfections of a simulated motor, in its unit.
 
     Examples
     --------
@@ -30,33 +36,40 @@ class MotorOptions(BaseModel):
     low: float = Field(-50.0, description="lowest position, unit")
     high: float = Field(50.0, description="highest position, unit")
     start: float = Field(0.0, description="position when opened, unit")
+    settle_s: float = Field(0.0, ge=0, le=60, description="time constant of settling, s")
+    hysteresis: float = Field(0.0, ge=0, description="play when it turns round, unit")
+    noise: float = Field(0.0, ge=0, description="rms noise of its place, unit")
 
 
-class FocusOptions(MotorOptions):
-    """Those of a focus motor, um."""
-
-    speed: float = Field(20.0, gt=0, le=1e6, description="speed, um/s")
-    low: float = Field(-50.0, description="lowest position, um")
-    high: float = Field(50.0, description="highest position, um")
-    start: float = Field(0.0, description="position when opened, um")
-
-
-class MagnetOptions(MotorOptions):
-    """Those of a magnet motor, mm."""
-
-    speed: float = Field(2.0, gt=0, le=1e6, description="speed, mm/s")
-    low: float = Field(0.0, description="lowest position, mm")
-    high: float = Field(10.0, description="highest position, mm")
-    start: float = Field(0.0, description="position when opened, mm")
+def _options(name: str, unit: str, speed: float, low: float, high: float) -> type[MotorOptions]:
+    """Return the options of a kind of motor: its unit in their descriptions, its defaults."""
+    defaults = {"speed": speed, "low": low, "high": high}
+    fields: dict[str, Any] = {}
+    for field, info in MotorOptions.model_fields.items():
+        new = copy(info)
+        new.default = defaults.get(field, info.default)
+        new.description = (info.description or "").replace("unit", unit)
+        fields[field] = (float, new)
+    return create_model(name, __base__=MotorOptions, __module__=__name__, **fields)
 
 
-class SimulatedMotor(Opening):
+FocusOptions = _options("FocusOptions", "um", 20.0, -50.0, 50.0)
+MagnetOptions = _options("MagnetOptions", "mm", 2.0, 0.0, 10.0)
+RotationOptions = _options("RotationOptions", "turn", 2.0, -1000.0, 1000.0)
+
+
+class SimulatedMotor(MotorBase):
     """One axis that travels at constant speed.
+
+    It lags behind by a first-order response of time constant `settle_s`. With play it comes to
+    rest `hysteresis` / 2 short of its target, and a target nearer than that does not move it (the
+    play operator: M. Brokate, J. Sprekels, Hysteresis and Phase Transitions, 1996, chapter 2);
+    `position` is honest about both. Noise is drawn for every reading.
 
     Parameters
     ----------
     name, unit : str
-        ``focus`` in ``um``, or ``magnet`` in ``mm``.
+        Such as ``focus`` in ``um``.
     options : MotorOptions
         Speed, limits and start, in that unit.
 
@@ -78,78 +91,121 @@ class SimulatedMotor(Opening):
                 f"the {name} motor's start {options.start:g} is outside its limits",
                 f"choose from {options.low:g} to {options.high:g} {unit}",
             )
-        self._speed = options.speed
-        self._from = self._target = float(options.start)
+        self._options = options
+        self._draw = random.Random(name)
+        self._from = self._goal = float(options.start)
         self._left_at_ns = 0
-        self._opened = False
 
-    def open(self) -> None:
-        """Make the motor ready."""
-        self._opened = True
+    def go(self, target: float) -> None:
+        """Start to travel from wherever it is now."""
+        play = self._options.hysteresis / 2
+        self._from = self._here()
+        self._goal = min(max(self._from, target - play), target + play)
+        self._left_at_ns = time.monotonic_ns()
 
-    def close(self) -> None:
-        """Halt and release the motor; it stays where it is."""
-        if self._opened:
-            self.stop()
-        self._opened = False
+    def _lag(self) -> tuple[float, float]:
+        """Return the way that is left to travel, and by how much it lags behind besides."""
+        way, tau_s = abs(self._goal - self._from), self._options.settle_s
+        speed = self._options.speed
+        passed_s = (time.monotonic_ns() - self._left_at_ns) / 1e9
+        travel_s = min(passed_s, way / speed)
+        left = way - speed * passed_s if travel_s == passed_s else 0.0
+        if not tau_s:
+            return left, 0.0
+        lag = speed * tau_s * -math.expm1(-travel_s / tau_s)
+        return left, lag * math.exp(-(passed_s - travel_s) / tau_s)
 
-    def move_to(self, target: float) -> None:
-        """Start to travel to `target` from wherever it is now."""
-        if not self._opened:
-            raise DeviceError(f"the {self.name} motor is not open", "open it first")
-        low, high = self.limits
-        if not (math.isfinite(target) and low <= target <= high):
-            raise DeviceError(
-                f"the {self.name} motor cannot go to {target:g} {self.unit}",
-                f"choose from {low:g} to {high:g} {self.unit}",
-            )
-        here = self.position()
-        self._from, self._target, self._left_at_ns = here, float(target), time.monotonic_ns()
+    def _here(self) -> float:
+        short = sum(self._lag())
+        return self._goal - math.copysign(short, self._goal - self._from) if short else self._goal
 
     def position(self) -> float:
         """Return where it is now."""
-        way = self._target - self._from
-        done = (time.monotonic_ns() - self._left_at_ns) / 1e9 * self._speed
-        return self._target if done >= abs(way) else self._from + math.copysign(done, way)
+        here, noise = self._here(), self._options.noise
+        return here + self._draw.gauss(0.0, noise) if noise else here
 
-    def moving(self) -> bool:
-        """Whether it is still on its way."""
-        return self.position() != self._target
+    def travelling(self) -> bool:
+        """Whether it has not arrived yet."""
+        left, lag = self._lag()
+        return left > 0 or lag > _ON_TARGET
 
-    def stop(self) -> None:
+    def halt(self) -> None:
         """Halt where it is."""
-        self._from = self._target = self.position()
+        self._from = self._goal = self._here()
 
     def resume_at(self, position: float) -> None:
         """Rest at `position`, as a stage does whose controller is started anew."""
         low, high = self.limits
-        self._from = self._target = min(max(float(position), low), high)
+        self._from = self._goal = min(max(float(position), low), high)
 
 
-def _motor(
-    name: str, unit: str, model: type[MotorOptions], argument: str, options: dict[str, Any]
-) -> SimulatedMotor:
+class TemperatureOptions(BaseModel):
+    """What a simulated thermometer reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    mean: float = Field(25.0, ge=-270, le=500, description="mean temperature, °C")
+    swing: float = Field(0.2, ge=0, le=100, description="half of the room's swing, °C")
+    period_s: float = Field(900.0, gt=0, le=1e6, description="period of the swing, s")
+    noise: float = Field(0.01, ge=0, le=10, description="rms noise of a reading, °C")
+
+
+class SimulatedThermometer(SensorBase):
+    """A sensor in a room that is heated and cools; the beads do not feel it.
+
+    Examples
+    --------
+    >>> with open_temperature("", {"swing": 0, "noise": 0}) as sensor:
+    ...     sensor.read(), sensor.unit
+    (25.0, '°C')
+    """
+
+    name, unit = "temperature", "°C"
+
+    def __init__(self, options: TemperatureOptions) -> None:
+        self._options = options
+        self._draw = random.Random(0)
+
+    def read(self) -> float:
+        """Return the present temperature."""
+        options = self._options
+        angle = 2 * math.pi * time.monotonic() / options.period_s
+        return options.mean + options.swing * math.sin(angle) + self._draw.gauss(0, options.noise)
+
+
+def _checked(name: str, model: type[Any], argument: str, options: dict[str, Any]) -> Any:
     if argument:
         raise InputError(
-            f"there is one kind of simulated {name} motor, and none called {argument!r}",
+            f"there is one kind of simulated {name}, and none called {argument!r}",
             f"write its ID as simulated-{name}",
         )
     try:
-        return SimulatedMotor(name, unit, model.model_validate(options))
+        return model.model_validate(options)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"option {where} of the simulated {name} motor is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(MotorOptions.model_fields)}",
+            f"option {where} of the simulated {name} is {first['input']!r}",
+            f"{first['msg']}; options are {', '.join(model.model_fields)}",
         ) from error
 
 
 def open_focus(argument: str, options: dict[str, Any]) -> SimulatedMotor:
     """Return a focus motor in um: up raises the focal plane, so beads sink towards it."""
-    return _motor("focus", "um", FocusOptions, argument, options)
+    return SimulatedMotor("focus", "um", _checked("focus", FocusOptions, argument, options))
 
 
 def open_magnet(argument: str, options: dict[str, Any]) -> SimulatedMotor:
     """Return a magnet motor in mm: up is nearer to the sample, more force."""
-    return _motor("magnet", "mm", MagnetOptions, argument, options)
+    return SimulatedMotor("magnet", "mm", _checked("magnet", MagnetOptions, argument, options))
+
+
+def open_rotation(argument: str, options: dict[str, Any]) -> SimulatedMotor:
+    """Return a motor that turns the magnet, in turns: it twists the tethers."""
+    checked = _checked("rotation", RotationOptions, argument, options)
+    return SimulatedMotor("rotation", "turn", checked)
+
+
+def open_temperature(argument: str, options: dict[str, Any]) -> SimulatedThermometer:
+    """Return a thermometer."""
+    return SimulatedThermometer(_checked("temperature", TemperatureOptions, argument, options))
