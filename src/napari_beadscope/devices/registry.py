@@ -26,7 +26,8 @@ class CameraKind:
     ``factory`` is ``module:name`` of what makes it from ``(argument, options, motors)``, where
     the argument is what follows ``PREFIX:`` in the ID; ``needs`` are modules that must be
     installed, ``extra`` the package extra that brings them; ``discover`` is ``module:name`` of
-    what returns a `DeviceInfo` for each device that is there, '' if nothing can be looked for.
+    what returns a `DeviceInfo` for each device that is there, '' if nothing can be looked for;
+    ``absolute`` is ``module:name`` of what gives an argument that holds a path its whole path.
     """
 
     example: str
@@ -36,6 +37,7 @@ class CameraKind:
     needs: tuple[str, ...] = ()
     extra: str = ""
     discover: str = ""
+    absolute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class MotorKind:
     needs: tuple[str, ...] = ()
     extra: str = ""
     discover: str = ""
+    absolute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,34 @@ _CAMERAS = {
         f"{_HERE}.replay.camera:open_replay",
         argument_needed=True,
     ),
+    "pylon": CameraKind(
+        "pylon:SERIAL",
+        "Basler camera",
+        f"{_HERE}.pylon.camera:open_pylon",
+        argument_needed=True,
+        needs=("pypylon",),
+        extra="pylon",
+        discover=f"{_HERE}.pylon.camera:find_pylon",
+    ),
+    "genicam": CameraKind(
+        "genicam:DEVICE",
+        "Camera with a GenTL producer",
+        f"{_HERE}.genicam.harvester:open_genicam",
+        argument_needed=True,
+        needs=("harvesters", "genicam"),
+        extra="genicam",
+        discover=f"{_HERE}.genicam.harvester:find_genicam",
+    ),
+    "micromanager": CameraKind(
+        "micromanager:FILE.cfg",
+        "Camera of Micro-Manager, by its configuration file",
+        f"{_HERE}.micromanager.camera:open_micromanager",
+        argument_needed=True,
+        needs=("pymmcore_plus",),
+        extra="micromanager",
+        discover=f"{_HERE}.micromanager.discovery:find_cameras",
+        absolute=f"{_HERE}.micromanager.address:absolute_argument",
+    ),
 }
 _MOTORS = {
     "simulated-focus": MotorKind(
@@ -117,6 +148,18 @@ _MOTORS = {
         "temperature",
         f"{_HERE}.simulated.motor:open_temperature",
         f"{_HERE}.simulated.motor:TemperatureOptions",
+    ),
+    "micromanager": MotorKind(
+        "micromanager:FILE.cfg:STAGE",
+        "Stage of Micro-Manager, by its configuration file (µm)",
+        "focus",
+        f"{_HERE}.micromanager.motor:open_stage",
+        f"{_HERE}.micromanager.motor:StageOptions",
+        argument_needed=True,
+        needs=("pymmcore_plus",),
+        extra="micromanager",
+        discover=f"{_HERE}.micromanager.discovery:find_motors",
+        absolute=f"{_HERE}.micromanager.address:absolute_argument",
     ),
 }
 #: Motors that a camera obeys and cannot be used well without.
@@ -272,14 +315,22 @@ def motor_options(motor_id: str) -> Any:
 
 
 def absolute_id(device_id: str) -> str:
-    """Return an ID that means the same in every process: one's own file by its whole path.
+    """Return an ID that means the same in every process: files by their whole path.
+
+    A path after ``replay:`` is left as it is.
 
     Examples
     --------
     >>> absolute_id("replay:movie.tif"), absolute_id("/lab/stage.py:Stage")
     ('replay:movie.tif', '/lab/stage.py:Stage')
     """
-    return own.absolute_id(device_id) if _is_own(device_id, {**_CAMERAS, **_MOTORS}) else device_id
+    kinds: dict[str, CameraKind | MotorKind] = {**_MOTORS, **_CAMERAS}
+    if _is_own(device_id, kinds):
+        return own.absolute_id(device_id)
+    prefix, colon, argument = device_id.partition(":")
+    if colon and prefix in kinds and kinds[prefix].absolute:
+        return f"{prefix}:{_load(kinds[prefix].absolute)(argument)}"
+    return device_id
 
 
 def _is_own(device_id: str, kinds: Mapping[str, object]) -> bool:
