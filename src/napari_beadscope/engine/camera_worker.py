@@ -67,12 +67,19 @@ class CameraWorker(RingWorker):
         self.camera.open()
         self._held.callback(self.camera.close)
         self.beat()
-        for name, value in self.config.camera_settings.items():
+        for failed in self._set_all(self._set_all(self.config.camera_settings)):
+            _LOG.warning("%s cannot be set to what it was", failed)
+        self._report_ready()
+
+    def _set_all(self, settings: Mapping[str, float | str]) -> dict[str, float | str]:
+        """Set properties; return those that were refused, maybe because of another one."""
+        refused = {}
+        for name, value in settings.items():
             try:
                 self.camera.set(name, value)
-            except BeadscopeError as error:
-                _LOG.warning("%s cannot be set to what it was: %s", name, error)
-        self._report_ready()
+            except BeadscopeError:
+                refused[name] = value
+        return refused
 
     def _report_ready(self) -> None:
         camera = self.camera

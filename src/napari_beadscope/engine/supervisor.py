@@ -231,7 +231,7 @@ class Supervisor:
             self._motor_names(),
             motor,
             options,
-            camera_settings=self._state.camera_settings if name == "camera" else {},
+            camera_settings=self._camera_settings() if name == "camera" else {},
         )
         log = log_folder() / f"{self.session}-{name}.log"
         try:
@@ -244,6 +244,10 @@ class Supervisor:
         if not name.startswith("motor-"):
             return "", {}
         return self._state.motors[name.removeprefix("motor-")]
+
+    def _camera_settings(self) -> dict:
+        """What the camera is to be like again, also if it was switched off meanwhile."""
+        return {**self._properties, **self._state.camera_settings}
 
     def _motor_names(self) -> tuple[str, ...]:
         return tuple(self._state.motors) if hasattr(self, "_state") else ()
