@@ -152,6 +152,15 @@ class SetZLock(Message, frozen=True):
     lock: ZLock | None
 
 
+class SetSettings(Message, frozen=True):
+    """Let these settings hold, nested as in their file; refused while recording.
+
+    What can hold at once does; camera, calibration and method have commands of their own.
+    """
+
+    settings: dict[str, Any]
+
+
 class GetStatus(Message, frozen=True):
     """Ask for the status now; the reply's value is a `Status` as a dict."""
 
@@ -180,6 +189,7 @@ Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
     SetXYLock,
     ExecuteXYLock,
     SetZLock,
+    SetSettings,
     GetStatus,
     Shutdown,
 ]

@@ -209,6 +209,12 @@ class LocksChanged(Message, frozen=True):
     locks: Locks
 
 
+class SettingsChanged(Message, frozen=True):
+    """The settings that hold for every process, all of them, nested as in their file."""
+
+    settings: dict[str, Any]
+
+
 class AcquisitionChanged(Message, frozen=True):
     """A recording is on or off, true for every process; ``error`` tells why it ended early."""
 
@@ -303,6 +309,7 @@ Event = Union[  # noqa: UP007
     TrackingChanged,
     MotorsChanged,
     LocksChanged,
+    SettingsChanged,
     AcquisitionChanged,
     WorkerLost,
     FrontEndLost,
@@ -330,6 +337,7 @@ class Welcome(Message, frozen=True):
     recording: str
     annotations: dict[int, Annotation] = {}
     locks: Locks = Locks()
+    settings: dict[str, Any] = {}
 
 
 class Hello(Message, frozen=True):

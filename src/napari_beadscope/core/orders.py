@@ -100,6 +100,12 @@ class Remark(Message, frozen=True):
     text: Text
 
 
+class UseSettings(Message, frozen=True):
+    """Every worker: settings that hold from now on, nested as in their file."""
+
+    settings: dict[str, Any]
+
+
 class KnowAnnotations(Message, frozen=True):
     """Recorder: what is said about the beads; kept in the recording that is on, or comes."""
 
@@ -161,6 +167,7 @@ Order = Union[  # noqa: UP007
     Untracked,
     Remark,
     KnowAnnotations,
+    UseSettings,
     MoveRois,
     SetLocks,
     LookOnce,

@@ -17,6 +17,7 @@ from napari_beadscope.core import (
     session_loss,
     session_motors,
     session_recording,
+    session_settings,
     session_stream,
 )
 from napari_beadscope.core.messages import (
@@ -188,6 +189,7 @@ def _tracks(turn: Turn, trackings: dict[str, Tracking]) -> None:
 
 def _ready(turn: Turn, name: str, report: Ready) -> None:
     turn.worker(name, state=WorkerState.READY, since_s=turn.now_s, was_ready=True, words=None)
+    session_settings.tell(turn, name)
     state = turn.state
     if name == "camera":
         session_loss.find_again(turn)

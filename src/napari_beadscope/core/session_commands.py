@@ -13,6 +13,7 @@ from napari_beadscope.core import (
     session_locks,
     session_motors,
     session_recording,
+    session_settings,
 )
 from napari_beadscope.core.commands import (
     AddMotor,
@@ -28,6 +29,7 @@ from napari_beadscope.core.commands import (
     SetBeads,
     SetCalibration,
     SetCamera,
+    SetSettings,
     SetXYLock,
     SetZLock,
     Shutdown,
@@ -102,7 +104,7 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
             check_not_recording(turn.state, "pause the camera")
             _run_camera(turn, False)
             turn.reply(asker)
-        case SetBeads() | SetCalibration() | SetBackend() | SetCamera():
+        case SetBeads() | SetCalibration() | SetBackend() | SetCamera() | SetSettings():
             _change(turn, asker, command)
         case Annotate():
             session_annotations.annotate(turn, asker, command)
@@ -245,7 +247,9 @@ def _stream(turn: Turn, on: bool) -> None:
 
 
 def _change(
-    turn: Turn, asker: Asker, command: SetBeads | SetCalibration | SetBackend | SetCamera
+    turn: Turn,
+    asker: Asker,
+    command: SetBeads | SetCalibration | SetBackend | SetCamera | SetSettings,
 ) -> None:
     match command:
         case SetBeads(beads):
@@ -265,6 +269,8 @@ def _change(
             check_method(method)
             asked = {"backend": backend, "method": method}
             _change_task(turn, asker, None, **{k: v for k, v in asked.items() if v is not None})
+        case SetSettings():
+            session_settings.ask(turn, asker, command)
         case SetCamera(name, value):
             check_not_recording(turn.state, "change the camera")
             _order(

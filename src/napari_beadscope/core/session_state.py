@@ -211,6 +211,7 @@ class State:
     locks: Locks = Locks()
     steering: Steering = Steering()
     motion: Motion = Motion()
+    settings: dict[str, Any] = field(default_factory=dict)  # once a front end has changed them
     counter: int = 0
 
     @property

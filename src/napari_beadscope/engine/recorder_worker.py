@@ -200,7 +200,7 @@ class RecorderWorker(FrameWorker):
         assert self.stream is not None
         task, header = order.task, order.header
         assert task.mode is not None
-        settings = self.config.engine.settings
+        settings = self.settings
         recording = settings.get("recording", {})
         manifest = Manifest.new(
             mode=task.mode,

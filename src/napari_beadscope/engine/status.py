@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import time
@@ -106,12 +107,12 @@ class StatusBoard:
             camera_lost_s=time.monotonic() - state.loss_since_s if state.loss else 0.0,
         )
 
-    def welcome(self, state: State, session: str, shared: Shared, pid: int) -> Welcome:
-        """Return what a front end is told first."""
+    def welcome(self, state: State, session: str, shared: Shared, settings: dict) -> Welcome:
+        """Return what a front end is told first; `settings` are those the engine began with."""
         return Welcome(
             session,
             state.camera_id,
-            pid,
+            os.getpid(),
             shared,
             state.stream,
             state.beads,
@@ -121,6 +122,7 @@ class StatusBoard:
             state.recording.task.folder if state.recording else "",
             state.annotations,
             state.locks,
+            state.settings or settings,
         )
 
     def _latency_ms(self, trackers: list[dict]) -> float:

@@ -172,7 +172,9 @@ class Supervisor:
                 self._callers.answer(client, Reply(number, value=status))
                 return
             case Joined(client):
-                welcome = self._board.welcome(self._state, self.session, self._shared, os.getpid())
+                welcome = self._board.welcome(
+                    self._state, self.session, self._shared, self.config.settings
+                )
                 self._callers.admit(client, welcome)
             case Left():
                 stimulus = replace(stimulus, moving=self._moving())
@@ -338,7 +340,9 @@ class Supervisor:
 
     def _announce(self) -> None:
         if self._callers.has_clients or self._state.phase is Phase.STARTING:
-            for event in self._board.events(self._state, self.config.status_hz):
+            engine = self._state.settings.get("engine", {})
+            rate = engine.get("status_hz", self.config.status_hz)
+            for event in self._board.events(self._state, rate):
                 self._callers.publish(event)
 
 

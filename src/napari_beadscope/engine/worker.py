@@ -25,7 +25,7 @@ import msgspec
 
 from napari_beadscope.core.errors import BeadscopeError, EngineError
 from napari_beadscope.core.messages import Hello, Log, Stream
-from napari_beadscope.core.orders import Attach, Crashed, Done, Order, Report, Stop
+from napari_beadscope.core.orders import Attach, Crashed, Done, Order, Report, Stop, UseSettings
 from napari_beadscope.engine.config import (
     WORKER_STATES,
     WorkerConfig,
@@ -60,6 +60,7 @@ class Worker(ABC):
 
     def __init__(self, config: WorkerConfig) -> None:
         self.config = config
+        self.settings = config.engine.settings
         self.is_orphan = False
         self.is_started = False
         self._inbox: queue.SimpleQueue[Order | _Lost] = queue.SimpleQueue()
@@ -177,6 +178,8 @@ class Worker(ABC):
                 self.is_orphan = True
                 _LOG.warning("%s: the supervisor is gone", self.config.name)
                 threading.Thread(target=_give_up_later, daemon=True).start()
+            elif isinstance(order, UseSettings):
+                self.settings = order.settings
             else:
                 self.obey(order)
 

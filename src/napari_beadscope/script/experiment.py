@@ -5,7 +5,7 @@ Must not know Qt or napari.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from napari_beadscope.core.commands import (
     SetBeads,
     SetCalibration,
     SetCamera,
+    SetSettings,
 )
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.messages import Tracking
+from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import Annotation, Bead, Calibration
 from napari_beadscope.script.configure import absolute, number
 from napari_beadscope.script.link import PREPARE_S
@@ -157,6 +159,57 @@ class Experiment(Looking):
     def set_method(self, method: str) -> None:
         """Choose the tracking method: "precise" or "magtrack-compatible"."""
         self.set_backend(None, method)
+
+    def set_settings(self, changes: Mapping[str, Any]) -> None:
+        """Let other settings hold, in every process and for every front end; not saved.
+
+        Camera properties, pixel size, Z-LUT, method and backend change at once, what a recording
+        keeps with the next one, the engine's patience at once; memory, trackers, motors and the
+        camera's options with the next engine.
+
+        Parameters
+        ----------
+        changes : mapping
+            Values by dotted names, such as ``{"recording.min_free_gb": 5}``.
+
+        Raises
+        ------
+        SettingsError
+            Names every mistake; nothing has changed.
+        StateError
+            A recording is on.
+
+        Examples
+        --------
+        >>> from napari_beadscope import Scope
+        >>> scope = Scope("simulated", settings={})
+        >>> scope.set_settings({"tracking.nm_per_px": 66})
+        >>> scope.settings.tracking.nm_per_px
+        66.0
+        """
+        new = self.settings.replace(changes)
+        if self._client is None and not self._stopped:
+            self._settings = new
+            return
+        self._attached()
+        self._use(new, set(changes))
+        self._ask(SetSettings(new.to_dict()))
+
+    def _use(self, settings: Settings, names: Collection[str]) -> None:
+        """Bring camera and trackers to the settings of these names."""
+        camera, tracking = settings.camera, settings.tracking
+        asked: dict[str, Any] = {}
+        if "camera.fps" in names:
+            asked["fps"] = camera.fps
+        if "camera.exposure_ms" in names:
+            asked["exposure_ms"] = camera.exposure_ms
+        if "camera.properties" in names:
+            asked.update(camera.properties)
+        self.set_camera(**{name: value for name, value in asked.items() if value is not None})
+        if {"tracking.nm_per_px", "tracking.zlut"} & set(names):
+            self.set_calibration(tracking.nm_per_px, tracking.zlut)
+        if {"tracking.backend", "tracking.method"} & set(names):
+            self.set_backend(tracking.backend, tracking.method)
 
     def camera_properties(self) -> list[dict[str, Any]]:
         """Return the camera's properties: name, unit, kind, minimum, maximum, choices, value."""

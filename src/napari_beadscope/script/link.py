@@ -26,11 +26,16 @@ class Link:
 
     def __init__(self, camera: str, settings: Settings) -> None:
         self.camera_id = camera
-        self.settings = settings
+        self._settings = settings
         self._client: EngineClient | None = None
         self._stopped = False
         self._view = EngineView()
         self._conduct = Conduct.of_this_process()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold for every process of the engine, and for front ends."""
+        return self._view.settings or self._settings
 
     def on_event(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with every event, on a thread of its own; return what ends that."""

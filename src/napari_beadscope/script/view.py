@@ -27,6 +27,7 @@ from napari_beadscope.core.messages import (
     LocksChanged,
     MotorsChanged,
     Progress,
+    SettingsChanged,
     Status,
     StatusChanged,
     Stopping,
@@ -35,6 +36,7 @@ from napari_beadscope.core.messages import (
     Welcome,
     WorkerLost,
 )
+from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import (
     TRACK_ROW,
     Annotation,
@@ -76,6 +78,7 @@ class EngineView:
         self.annotations: dict[int, Annotation] = {}
         self.calibration = Calibration()
         self.locks = Locks()
+        self.settings: Settings | None = None
         self.motors: tuple[MotorInfo, ...] = ()
         self.streaming = False
         self._changed = threading.Condition()
@@ -104,6 +107,8 @@ class EngineView:
         self._motor_history = HistoryTable.attach(motor_history_spec(shared.motor_history))
         self.beads, self.calibration = welcome.beads, welcome.calibration
         self.annotations, self.locks = welcome.annotations, welcome.locks
+        if welcome.settings:
+            self.settings = Settings.from_dict(welcome.settings)
         self.motors, self.streaming = welcome.motors, welcome.streaming
         if welcome.stream is not None:
             self._attach(welcome.stream)
@@ -123,6 +128,8 @@ class EngineView:
                     self.beads = beads
                 case LocksChanged(locks):
                     self.locks = locks
+                case SettingsChanged(settings):
+                    self.settings = Settings.from_dict(settings)
                 case AnnotationsChanged(annotations):
                     self.annotations = annotations
                 case CalibrationChanged(calibration):
