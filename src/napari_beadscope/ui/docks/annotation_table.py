@@ -9,39 +9,36 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import (
-    QAbstractTableModel,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
-    QSize,
     Qt,
     Signal,
 )
 from qtpy.QtGui import QColor, QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractItemView
 
 from napari_beadscope.ui.docks.parts import TONES
+from napari_beadscope.ui.docks.rows_table import Column, RowsModel, RowsView
 from napari_beadscope.ui.presenters.annotations import AnnotationRow
 
-ROW_HEIGHT_PX = 20
 MIN_ROWS = 2
 BEAD, LABEL, GOOD, REFERENCE, NOTE = range(5)
 FIELDS = {LABEL: "label", GOOD: "good", REFERENCE: "reference", NOTE: "note"}
 _COLUMNS = (
-    ("ID", "Bead's ID", 36),
-    ("label", "A short name; type to change it in all selected rows", 86),
-    ("good", "Fit for use?  Y: yes, N: no, Delete: not judged", 46),
-    ("ref.", "Stuck bead that shows the drift?  Space: yes or no", 38),
-    ("note", "Anything else; type to change it in all selected rows", 0),
+    Column("ID", "Bead's ID", 36),
+    Column("label", "A short name; type to change it in all selected rows", 86),
+    Column("good", "Fit for use?  Y: yes, N: no, Delete: not judged", 46),
+    Column("ref.", "Stuck bead that shows the drift?  Space: yes or no", 38),
+    Column("note", "Anything else; type to change it in all selected rows", 0),
 )
 _GOOD = {None: "", True: "yes", False: "no"}
 _WORDS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False, "": None}
-_ROOT = QModelIndex()
 _KEYS = {Qt.Key.Key_Y: True, Qt.Key.Key_N: False}
 _DELETE = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 
 
-class AnnotationModel(QAbstractTableModel):
+class AnnotationModel(RowsModel):
     """Rows of `AnnotationRow`.
 
     Attributes
@@ -50,36 +47,8 @@ class AnnotationModel(QAbstractTableModel):
         Row, name of the field and its value, when a cell was edited.
     """
 
+    columns = _COLUMNS
     edited = Signal(int, str, object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._rows: tuple[AnnotationRow, ...] = ()
-
-    @property
-    def ids(self) -> list[int]:
-        """IDs of the beads, row by row."""
-        return [row.bead for row in self._rows]
-
-    def show(self, rows: tuple[AnnotationRow, ...]) -> bool:
-        """Show these rows; return whether the beads are other ones."""
-        if [row.bead for row in rows] != self.ids:
-            self.beginResetModel()
-            self._rows = rows
-            self.endResetModel()
-            return True
-        if rows != self._rows:
-            self._rows = rows
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, NOTE))
-        return False
-
-    def rowCount(self, parent: QModelIndex = _ROOT) -> int:
-        """Return the number of beads."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: QModelIndex = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(_COLUMNS)
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Return whether a cell can be selected and edited."""
@@ -105,7 +74,7 @@ class AnnotationModel(QAbstractTableModel):
             shown = role == Qt.ItemDataRole.DisplayRole
             return " ⏎ ".join(text.splitlines()) if shown else text
         if role == Qt.ItemDataRole.ToolTipRole:
-            return {LABEL: said.label, NOTE: said.note}.get(column) or _COLUMNS[column][1]
+            return {LABEL: said.label, NOTE: said.note}.get(column) or _COLUMNS[column].tip
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (BEAD, GOOD):
             right = column == BEAD
             side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignHCenter
@@ -127,22 +96,8 @@ class AnnotationModel(QAbstractTableModel):
             return True
         return False
 
-    def headerData(
-        self,
-        section: int,
-        orientation: Qt.Orientation,
-        role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> Any:
-        """Return a column's name or its explanation."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return _COLUMNS[section][0]
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return _COLUMNS[section][1]
-        return None
 
-
-class AnnotationView(QTableView):
+class AnnotationView(RowsView):
     """The table itself.
 
     Parameters
@@ -158,35 +113,17 @@ class AnnotationView(QTableView):
         say: Callable[[frozenset[int], str, Any], None],
         choose: Callable[[frozenset[int]], None],
     ) -> None:
-        super().__init__()
-        self.rows = AnnotationModel()
+        rows = AnnotationModel()
+        super().__init__(rows, MIN_ROWS)
+        self.rows = rows
         self._say, self._choose = say, choose
         self._writing = False
-        self.setModel(self.rows)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         triggers = QAbstractItemView.EditTrigger
         self.setEditTriggers(
             triggers.DoubleClicked | triggers.EditKeyPressed | triggers.AnyKeyPressed
         )
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT_PX)
-        header = self.horizontalHeader()
-        for column, (_, _, width) in enumerate(_COLUMNS):
-            mode = QHeaderView.ResizeMode.Interactive if width else QHeaderView.ResizeMode.Stretch
-            header.setSectionResizeMode(column, mode)
-            if width:
-                header.resizeSection(column, width)
-        header.setHighlightSections(False)
-        self.setMinimumHeight((MIN_ROWS + 1) * ROW_HEIGHT_PX + 8)
         self.rows.edited.connect(self._edited)
         self.selectionModel().selectionChanged.connect(self._selected)
-
-    def sizeHint(self) -> QSize:
-        """Return the size of six lines."""
-        return QSize(240, 6 * ROW_HEIGHT_PX)
 
     @property
     def chosen(self) -> frozenset[int]:

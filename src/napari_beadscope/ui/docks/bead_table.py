@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import (
-    QAbstractTableModel,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
@@ -17,23 +16,21 @@ from qtpy.QtCore import (
     Qt,
 )
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QKeySequence, QPainter, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_beadscope.ui.bead_states import LOOKS, BeadState
 from napari_beadscope.ui.docks.parts import TONES
-from napari_beadscope.ui.presenters.bead_rows import BeadRow
+from napari_beadscope.ui.docks.rows_table import Column, RowsModel, RowsView
 
-ROW_HEIGHT_PX = 20
 MIN_ROWS = 3
 _CHIP_PX = 10
+_FIELDS = ("bead", "x_px", "y_px", "z_nm", "state")
 _COLUMNS = (
-    ("bead", "ID", "Bead's ID, which lives as long as its ROI", 40),
-    ("x_px", "x (px)", "Newest x in pixels of the full frame; pixel centres at integers", 56),
-    ("y_px", "y (px)", "Newest y in pixels of the full frame; pixel centres at integers", 56),
-    ("z_nm", "z (nm)", "Newest height; needs a Z-LUT", 50),
-    ("state", "state", "Whether the newest position can be trusted, and what else holds", 0),
+    Column("ID", "Bead's ID, which lives as long as its ROI", 40),
+    Column("x (px)", "Newest x in pixels of the full frame; pixel centres at integers", 56),
+    Column("y (px)", "Newest y in pixels of the full frame; pixel centres at integers", 56),
+    Column("z (nm)", "Newest height; needs a Z-LUT", 50),
+    Column("state", "Whether the newest position can be trusted, and what else holds", 0),
 )
-_ROOT = QModelIndex()
 _GONE_WRONG = (BeadState.DOUBTFUL, BeadState.LOST)
 
 
@@ -49,47 +46,19 @@ def chip(colour: str) -> QIcon:
     return QIcon(pixels)
 
 
-class BeadTableModel(QAbstractTableModel):
+class BeadTableModel(RowsModel):
     """Rows of `BeadRow`."""
+
+    columns = _COLUMNS
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: tuple[BeadRow, ...] = ()
         self._chips: dict[BeadState, QIcon] = {}
-
-    @property
-    def ids(self) -> list[int]:
-        """IDs of the beads, row by row."""
-        return [row.bead for row in self._rows]
-
-    def show(self, rows: tuple[BeadRow, ...]) -> None:
-        """Show these rows."""
-        if [row.bead for row in rows] != self.ids:
-            self.beginResetModel()
-            self._rows = rows
-            self.endResetModel()
-        elif rows != self._rows:
-            self._rows = rows
-            last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
-            roles = [
-                Qt.ItemDataRole.DisplayRole,
-                Qt.ItemDataRole.ForegroundRole,
-                Qt.ItemDataRole.DecorationRole,
-            ]
-            self.dataChanged.emit(self.index(0, 0), last, roles)
-
-    def rowCount(self, parent: QModelIndex = _ROOT) -> int:
-        """Return the number of beads."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: QModelIndex = _ROOT) -> int:
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(_COLUMNS)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return text, tooltip, alignment or colour of a cell."""
         row = self._rows[index.row()]
-        name = _COLUMNS[index.column()][0]
+        name = _FIELDS[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return str(getattr(row, name))
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -104,27 +73,13 @@ class BeadTableModel(QAbstractTableModel):
             return QColor(TONES["bad" if row.shown is BeadState.LOST else "warn"])
         return None
 
-    def headerData(
-        self,
-        section: int,
-        orientation: Qt.Orientation,
-        role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> Any:
-        """Return a column's name or its explanation."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return _COLUMNS[section][1]
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return _COLUMNS[section][2]
-        return None
-
     def _chip(self, state: BeadState) -> QIcon:
         if state not in self._chips:
             self._chips[state] = chip(LOOKS[state].colour)
         return self._chips[state]
 
 
-class BeadTable(QTableView):
+class BeadTable(RowsView):
     """The view, which asks for a few lines only.
 
     Parameters
@@ -134,32 +89,13 @@ class BeadTable(QTableView):
     """
 
     def __init__(self, on_select: Callable[[frozenset[int]], None]) -> None:
-        super().__init__()
-        self.rows = BeadTableModel()
+        rows = BeadTableModel()
+        super().__init__(rows, MIN_ROWS)
+        self.rows = rows
         self._on_select = on_select
         self._keys: dict[QKeySequence.StandardKey, Callable[[], None]] = {}
-        self.setModel(self.rows)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setAlternatingRowColors(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
         self.setIconSize(QSize(_CHIP_PX, _CHIP_PX))
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT_PX)
-        header = self.horizontalHeader()
-        # Fitting a column to its content would ask for every cell upon every change.
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
-        for place, (_, _, _, width) in enumerate(_COLUMNS[:-1]):
-            header.resizeSection(place, width)
-        header.setHighlightSections(False)
-        self.setMinimumHeight((MIN_ROWS + 1) * ROW_HEIGHT_PX + 8)
         self.selectionModel().selectionChanged.connect(self._selected)
-
-    def sizeHint(self) -> QSize:
-        """Return the size of six lines."""
-        return QSize(240, 6 * ROW_HEIGHT_PX)
 
     def bind(self, key: QKeySequence.StandardKey, act: Callable[[], None]) -> None:
         """Call `act` when `key` is pressed in the table."""
