@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +46,14 @@ def sweeping() -> Iterator[Scope]:
         scope.set_xy_lock()  # starts the process of the locks
         scope.set_xy_lock(False)
         yield scope
+
+
+@pytest.fixture
+def other(sweeping: Scope) -> Iterator[Scope]:
+    """Another front end of the same engine."""
+    attached = sweeping.again()
+    yield attached
+    attached.detach()
 
 
 def focus(scope: Scope) -> float:
@@ -158,23 +165,36 @@ def test_a_cancelled_sweep_brings_the_focus_back(sweeping: Scope, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_recording_is_not_disturbed(sweeping: Scope, tmp_path: Path) -> None:
+def test_nobody_disturbs_a_sweep_nor_a_sweep_a_recording(
+    sweeping: Scope, other: Scope, tmp_path: Path
+) -> None:
     sweeping.start_recording(tmp_path / "r", "track")
     try:
         with pytest.raises(StateError, match=r"a recording is on.*stop the recording first"):
             sweeping.sweep_zlut(folder=tmp_path / "z")
     finally:
         sweeping.stop_recording()
-    recordings: list[Path] = []
+    refused: list[str] = []
 
-    def begin(plane: sweep.SweptPlane) -> None:
-        if not recordings:
-            recordings.append(sweeping.start_recording(tmp_path / "s", "track"))
+    def meddle(plane: sweep.SweptPlane) -> None:
+        """What somebody else may try meanwhile."""
+        for act in (
+            lambda: sweeping.start_recording(tmp_path / "s", "track"),
+            lambda: other.move("focus", 9.0),
+            lambda: sweeping.set_z_lock(bead=4),
+        ):
+            with pytest.raises(StateError) as caught:
+                act()
+            refused.append(str(caught.value))
 
-    with pytest.raises(StateError, match="a recording is on"):
-        sweeping.sweep_zlut(folder=tmp_path / "z", on_plane=begin)
+    swept = sweeping.sweep_zlut(
+        folder=tmp_path / "z", on_plane=lambda plane: plane.number == 3 and meddle(plane)
+    )
+    words = "a Z-LUT sweep moves the focus motor: wait until that is done, or stop the motor"
+    assert refused == [words] * 3
+    assert swept.report.usable_nm[1] > swept.report.usable_nm[0]  # nothing has disturbed it
     assert focus(sweeping) == START_UM
-    assert sweeping.stop_recording() == recordings[0]
+    assert not (tmp_path / "s").exists()
 
 
 def test_the_z_lock_is_not_fought_with(sweeping: Scope, tmp_path: Path) -> None:
@@ -182,21 +202,30 @@ def test_the_z_lock_is_not_fought_with(sweeping: Scope, tmp_path: Path) -> None:
     sweeping.start_live()
     sweeping.set_z_lock(bead=4)
     try:
-        with pytest.raises(StateError, match="Z-lock moves the focus motor: switch the Z-lock off"):
+        with pytest.raises(StateError, match="Z-lock holds the focus motor: switch the Z-lock off"):
             sweeping.sweep_zlut(folder=tmp_path)
     finally:
         sweeping.set_z_lock(False)
     sweeping.move("focus", START_UM)
 
 
-def test_who_moves_the_focus_meanwhile_ends_the_sweep(sweeping: Scope, tmp_path: Path) -> None:
-    def meddle(plane: sweep.SweptPlane) -> None:
-        if plane.number == 2:
-            threading.Timer(0.04, lambda: sweeping.move("focus", 9.0, wait=False)).start()
+def test_who_stops_the_focus_ends_the_sweep_and_the_focus_stays(
+    sweeping: Scope, other: Scope, tmp_path: Path
+) -> None:
+    seen: list[int] = []
 
-    with pytest.raises(DeviceError, match=r"moved|sent elsewhere"):
-        sweeping.sweep_zlut(folder=tmp_path, on_plane=meddle, settle_s=0.2)
-    sweeping.wait_for(lambda scope: focus(scope) == START_UM)
+    def stop(plane: sweep.SweptPlane) -> None:
+        seen.append(plane.number)
+        if plane.number == 2:
+            other.stop_motor("focus")
+
+    with pytest.raises(DeviceError, match="taken from the sweep"):
+        sweeping.sweep_zlut(folder=tmp_path, on_plane=stop)
+    assert len(seen) == 2
+    assert focus(sweeping) < START_UM - 1.0  # where it was stopped
+    assert sweeping.motors()[0].info.claimed == ""
+    sweeping.move("focus", START_UM)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_swept_is_refused(sweeping: Scope, tmp_path: Path) -> None:

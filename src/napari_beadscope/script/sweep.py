@@ -6,18 +6,16 @@ a sweep is in `tracking`; what is written in `script.swept`. Must not know Qt or
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError, StateError
+from napari_beadscope.core.errors import DeviceError, InputError, StateError
 from napari_beadscope.core.types import Bead
+from napari_beadscope.script.claiming import Claiming
 from napari_beadscope.script.configure import number, whole_number
 from napari_beadscope.script.crops import CropReader
 from napari_beadscope.script.experiment import Experiment
@@ -28,14 +26,13 @@ if TYPE_CHECKING:
     from napari_beadscope.tracking.backend import Backend
     from napari_beadscope.tracking.sweeping import SweepPlan
 
-_LOG = logging.getLogger(__name__)
 #: Beads that are swept unless they are named: building takes a second or more for each.
 MOST_BEADS = 5
 #: Pixels in memory at a time.
 _MOST_BYTES = 2 << 30
 #: At the middle of the range, before and after: tells drift.
 _CHECK_FRAMES = 40
-_BACK_S = 15.0  # a motor whose process was killed is restarted within
+_WHY = "a Z-LUT sweep"
 _UM_PER_UNIT = {"um": 1.0, "mm": 1000.0}
 
 Tell = Callable[[float, float, str], None]
@@ -54,7 +51,7 @@ class SweepOrder:
     folder: Path
 
 
-class Sweeper(Experiment, Instruments):
+class Sweeper(Experiment, Claiming, Instruments):
     """Makes Z-LUTs with the microscope that is attached."""
 
     def sweep_zlut(
@@ -75,7 +72,9 @@ class Sweeper(Experiment, Instruments):
     ) -> ZLutSweep:
         """Sweep the focus over beads that rest, make their Z-LUT, and measure z with it.
 
-        The focus comes back to where it was, whatever happens. z = 0 is a bead's height at the
+        The focus comes back to where it was, also when this program is killed; unless somebody
+        stops the motor, which ends the sweep. Until then nobody else moves it and nothing is
+        recorded. z = 0 is a bead's height at the
         start; of several beads one common Z-LUT is made and loaded.
 
         Parameters
@@ -111,18 +110,19 @@ class Sweeper(Experiment, Instruments):
             There are no such beads or there is no such motor, the range leaves its limits, files
             would be replaced, or the frames make no Z-LUT.
         StateError
-            A recording is on, or begins; the camera's format changes; it was cancelled.
+            A recording is on, the Z-lock or another program has the motor; the camera's format
+            changes; it was cancelled.
         DeviceError
-            The motor fails, or was sent elsewhere.
+            The motor fails, or was stopped by somebody.
         """
         order = self._sweep_order(
             beads, (low_um, high_um, step_nm), frames_per_step, folder, motor, settle_s
         )
         watch = _Watch(self, order, progress, cancelled)
-        watch.tell(0, "first look")
-        if not self._view.streaming:
-            self.start_live()
-        with self._focus_back(order):
+        with self.claimed(motor, _WHY, order.plan.start_um / order.um_per_unit):
+            watch.tell(0, "first look")
+            if not self._view.streaming:
+                self.start_live()
             captured = self._capture(order, watch, on_plane)
         swept = build_swept(captured, order.folder, watch.built)
         if load:
@@ -143,13 +143,11 @@ class Sweeper(Experiment, Instruments):
         from napari_beadscope.tracking.sweeping import plan_sweep
 
         self._attached()
-        _check_not_recording(self)
         chosen = self._beads_to_sweep(beads)
         self._view.motor(motor)  # or raise who there is
         reading = next((one for one in self.motors() if one.info.name == motor), None)
         if reading is None or reading.info.unit not in _UM_PER_UNIT:
             raise InputError(f"the {motor} motor cannot move the focus", "choose one in um or mm")
-        _check_not_locked(self, motor)
         if reading.moving:
             raise StateError(f"the {motor} motor is moving", "wait until it rests, or stop it")
         scale, info = _UM_PER_UNIT[reading.info.unit], reading.info
@@ -192,38 +190,6 @@ class Sweeper(Experiment, Instruments):
         return tuple(known[one] for one in ids)
 
     # --- the sweep --------------------------------------------------------------------------
-
-    @contextmanager
-    def _focus_back(self, order: SweepOrder) -> Iterator[None]:
-        """Bring the focus back at the end, also after an error."""
-        try:
-            yield
-        except BaseException as error:
-            try:
-                self._bring_back(order)
-            except BeadscopeError as second:
-                _LOG.warning("%s", second)
-                if isinstance(error, BeadscopeError):
-                    raise type(error)(f"{error.what}; {second.what}", second.remedy) from error
-            raise
-        self._bring_back(order)
-
-    def _bring_back(self, order: SweepOrder) -> None:
-        start = order.plan.start_um / order.um_per_unit
-        deadline = time.monotonic() + _BACK_S
-        while True:
-            try:
-                self.move(order.motor, start)
-                return
-            except BeadscopeError as error:
-                client = self._client
-                gone = client is None or not client.is_attached
-                if gone or time.monotonic() > deadline:
-                    raise DeviceError(
-                        f"the {order.motor} motor could not be brought back ({error.what})",
-                        f"move it to {start:.4g} by hand",
-                    ) from error
-                time.sleep(0.1)
 
     def _capture(
         self, order: SweepOrder, watch: _Watch, on_plane: Callable[[SweptPlane], None] | None
@@ -317,21 +283,13 @@ class _Watch:
         """Raise unless the sweep may go on."""
         if self.cancelled():
             raise StateError("the Z-LUT sweep was cancelled", "nothing was written")
-        _check_not_recording(self._scope)
-        _check_not_locked(self._scope, self._motor)
-
-
-def _check_not_recording(scope: Sweeper) -> None:
-    if scope.status().recording:
-        raise StateError(
-            "a recording is on, which a focus sweep would disturb", "stop the recording first"
-        )
-
-
-def _check_not_locked(scope: Sweeper, motor: str) -> None:
-    lock = scope.locks.z
-    if lock is not None and lock.motor == motor:
-        raise StateError(f"the Z-lock moves the {motor} motor", "switch the Z-lock off first")
+        motors = self._scope._view.motors
+        if not any(one.name == self._motor and one.claimed == _WHY for one in motors):
+            raise DeviceError(
+                f"the {self._motor} motor was taken from the sweep: it was stopped, or its process "
+                "failed for good",
+                "look where it is, then start again",
+            )
 
 
 def _plane(order: SweepOrder, place: int, crops: np.ndarray, backend: Backend) -> SweptPlane:
