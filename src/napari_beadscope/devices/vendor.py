@@ -7,7 +7,10 @@ what a device can be set to. Must not know any vendor's library.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.core.window import Window
@@ -44,6 +47,11 @@ class FrameCounter:
         self._period = highest - lowest + 1 if highest else 0
         self._counted: int | None = None
         self._number = -1
+
+    @property
+    def last(self) -> int:
+        """The number given last; -1 if none was."""
+        return self._number
 
     def number(self, counted: int) -> int:
         """Return the number of the frame for which the device counted `counted`."""
@@ -155,7 +163,8 @@ class Steps:
         1000.0
         """
         low, high = min(self.minimum, value), max(self.maximum, value)
-        return Property(name, unit, "float", low * scale, high * scale, (), value * scale)
+        low, high, value = (float(f"{number * scale:.9g}") for number in (low, high, value))
+        return Property(name, unit, "float", low, high, (), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +201,21 @@ class SensorSteps:
         """Return the property ``roi`` of a camera that reads out `window`."""
         high, wide = self.least
         return Property("roi", "px", "roi", high, wide, (self.sensor.text,), window.text)
+
+
+def vendor_library(name: str) -> Any:
+    """Import and return a library that is made with SWIG.
+
+    Its types warn while they are made, and where warnings are errors that ends the process.
+
+    Examples
+    --------
+    >>> vendor_library("math").floor(1.5)
+    1
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module(name)
 
 
 def camera_lost(label: str, why: str = "") -> DeviceError:

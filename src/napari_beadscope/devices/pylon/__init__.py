@@ -1,0 +1,1 @@
+"""Basler cameras through pypylon; the library is imported on use."""
