@@ -15,7 +15,8 @@ import pytest
 
 from napari_beadscope.core.errors import EngineError, InputError
 from napari_beadscope.script import Scope
-from napari_beadscope.script.runs import ScriptRun, check_script, run_script, running_scripts
+from napari_beadscope.script.checking import check_script
+from napari_beadscope.script.runs import ScriptRun, run_script, running_scripts
 
 pytestmark = pytest.mark.timeout(120)
 OPTIONS = {"height_px": 128, "width_px": 128, "beads": 1, "fps": 50}

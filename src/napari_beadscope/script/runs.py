@@ -22,6 +22,7 @@ import msgspec
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.engine.processes import background_flags
+from napari_beadscope.script.checking import check_script
 from napari_beadscope.script.conduct import RUN_VARIABLE, RunState, pause_file, state_file
 from napari_beadscope.script.runner import RunRecord
 from napari_beadscope.script.safety import make_safe
@@ -207,28 +208,6 @@ class ScriptRun:
 
 def _ended(record: RunRecord, state: str, error: str) -> RunRecord:
     return msgspec.structs.replace(record, state=state, error=error, ended_unix_s=time.time())
-
-
-def check_script(source: str, name: str = "the script") -> None:
-    """Raise `InputError` with the line if this is not Python.
-
-    Examples
-    --------
-    >>> check_script("print(1")
-    Traceback (most recent call last):
-    ...
-    napari_beadscope.core.errors.InputError: line 1 of the script is not Python ('(' was never \
-closed): mend it
-    """
-    try:
-        compile(source, name, "exec")
-    except SyntaxError as error:
-        where = f"line {error.lineno} of {name}" if error.lineno else name
-        raise InputError(f"{where} is not Python ({error.msg})", "mend it") from error
-    except ValueError as error:
-        raise InputError(f"{name} is not Python ({error})", "type it anew") from error
-    except (MemoryError, RecursionError) as error:
-        raise InputError(f"{name} is nested too deeply for Python", "make it simpler") from error
 
 
 def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -> ScriptRun:
