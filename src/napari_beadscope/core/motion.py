@@ -24,8 +24,8 @@ class Claim:
         What moves it, such as 'a Z-LUT sweep'.
     asker : (client, request), optional
         Who is answered when it is back.
-    back_since_s : float
-        Since when it is to go back, monotonic s; 0 while it is held.
+    back_since_s : float, optional
+        Since when it is to go back, monotonic s; None while it is held.
     order : int
         Number of the move back; 0 while the motor cannot be told.
     on_its_way : bool
@@ -36,14 +36,14 @@ class Claim:
     back_to: float
     why: str
     asker: tuple[int, int] | None = None
-    back_since_s: float = 0.0
+    back_since_s: float | None = None
     order: int = 0
     on_its_way: bool = False
 
     @property
     def ends(self) -> bool:
         """Whether the motor is to go back."""
-        return self.back_since_s > 0
+        return self.back_since_s is not None
 
 
 #: As `Claim.client`: the front end has gone.

@@ -115,10 +115,11 @@ def done(turn: Turn, name: str, report: Done) -> None:
 
 def tick(turn: Turn, moving: frozenset[str]) -> None:
     """End the claims on motors that are back."""
+    patience_s = turn.state.limits.order_timeout_s
     for motor, claim in turn.state.motion.claims.items():
         if claim.on_its_way and motor not in moving:
             _end(turn, motor)
-        elif claim.ends and turn.now_s - claim.back_since_s > turn.state.limits.order_timeout_s:
+        elif claim.back_since_s is not None and turn.now_s - claim.back_since_s > patience_s:
             what = f"the {motor} motor did not come back to {claim.back_to:g}"
             _end(turn, motor, DeviceError(what, "look where it is, then move it"))
 
@@ -164,7 +165,7 @@ def _check_claim(state: State, client: int, command: ClaimMotor) -> None:
 
 def _send_back(turn: Turn, motor: str, claim: Claim) -> None:
     order = turn.number() if turn.state.is_ready(f"motor-{motor}") else 0
-    since_s = claim.back_since_s or turn.now_s
+    since_s = turn.now_s if claim.back_since_s is None else claim.back_since_s
     _set_claim(turn, motor, replace(claim, back_since_s=since_s, order=order, on_its_way=False))
     if order:
         turn.tell(f"motor-{motor}", Move(order, claim.back_to))

@@ -111,6 +111,8 @@ def message_of_event(event: Any) -> Message | None:
             return _message("error", f"{what}: {remedy}" if remedy else what)
         case events.CameraBack(away_s=away_s):
             return _message("warning", f"the camera is back after {away_s:.0f} s")
+        case events.FrontEndLost(what=what, halted=halted, going_back=back) if halted or back:
+            return _message("warning", what)
         case events.BeadsChanged(why=why) | events.CalibrationChanged(why=why) if why:
             return _message("warning", why)
         case events.FramesDropped(count=count, missed=missed):
