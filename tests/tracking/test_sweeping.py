@@ -10,6 +10,7 @@ from napari_beadscope.core.types import Bead, Reason, Roi
 from napari_beadscope.tracking.result import TrackResult
 from napari_beadscope.tracking.sweeping import (
     Drift,
+    SweepTimes,
     measure_drift,
     plan_sweep,
     standing_alone,
@@ -88,22 +89,30 @@ def test_frames_without_the_bead_do_not_count_for_a_plane() -> None:
     assert np.isnan(profile).all()
 
 
+def times(seconds: float = 10.0) -> SweepTimes:
+    """Planes from 500 down to -500 nm, with looks 1 s before and 3 s after."""
+    heights, planes_s = np.linspace(500.0, -500.0, 11), np.linspace(7.0, 7.0 + seconds, 11)
+    return SweepTimes(heights, planes_s, 6.0, 10.0 + seconds)
+
+
 def test_drift_is_what_all_beads_do_and_sure_only_beyond_chance() -> None:
     draw = np.random.default_rng(1)
+    when = times(1e-3)
     before = [result(draw.normal(100 * k, 25.0, 40)) for k in range(4)]
     after = [result(draw.normal(100 * k + 30.0, 25.0, 40)) for k in range(4)]
     after[2].z_nm[:5] = 5000.0  # frames that went wrong
-    drift = measure_drift(before, after)
+    drift = measure_drift(before, after, when)
     assert drift is not None
-    assert drift.error_nm == pytest.approx(3.5, rel=0.4)
-    assert drift.nm == pytest.approx(30.0, abs=3 * drift.error_nm)
+    assert drift.error_nm_per_s * when.duration_s == pytest.approx(3.5, rel=0.4)
+    assert drift.nm_per_s == pytest.approx(30.0 / when.duration_s, abs=3 * drift.error_nm_per_s)
     assert drift.is_sure
-    still = measure_drift(before, [result(draw.normal(100 * k, 25.0, 40)) for k in range(4)])
+    same = [result(draw.normal(100 * k, 25.0, 40)) for k in range(4)]
+    still = measure_drift(before, same, when)
     assert still is not None
     assert not still.is_sure
     lost = [result(np.full(40, np.nan), Reason.EMPTY)] * 4
-    assert measure_drift(before, lost) is None
-    assert measure_drift([], []) is None
+    assert measure_drift(before, lost, when) is None
+    assert measure_drift([], [], when) is None
 
 
 def test_a_bead_that_rises_is_higher_in_the_planes_that_come_late() -> None:
@@ -111,7 +120,20 @@ def test_a_bead_that_rises_is_higher_in_the_planes_that_come_late() -> None:
     profiles = np.random.default_rng(0).normal(size=(11, 9))
     ones = np.ones(11)
     sweep = Sweep(ZLut(z, profiles), ones, ones.astype(int), ones, 0.0, ones, ones, {}, ())
-    moved = without_drift(sweep, Drift(22.0, 1.0)).zlut
+    moved = without_drift(sweep, Drift(2.0, 0.1), times()).zlut
     np.testing.assert_array_equal(moved.profiles, profiles)
-    gained = moved.z_nm - z
-    assert gained == pytest.approx(np.linspace(21.0, 1.0, 11))
+    assert moved.z_nm - z == pytest.approx(np.linspace(22.0, 2.0, 11))
+
+
+@pytest.mark.parametrize("nm_per_s", [-30.0, 5.0, 20.0])
+def test_planes_that_drift_themselves_do_not_mislead(nm_per_s: float) -> None:
+    when = times()
+
+    def read(height_nm: float) -> TrackResult:  # off planes that are not where they should be
+        planes_nm = when.heights_nm + nm_per_s * (when.planes_s - when.before_s)
+        return result(np.full(40, np.interp(height_nm, planes_nm[::-1], when.heights_nm[::-1])))
+
+    before, after = read(20.0), read(20.0 + nm_per_s * when.duration_s)
+    drift = measure_drift([before], [after], when)
+    assert drift is not None
+    assert drift.nm_per_s == pytest.approx(nm_per_s)

@@ -46,8 +46,10 @@ class CropReader:
         since_ns: int,
         timeout_s: float,
         check: Callable[[], None],
-    ) -> np.ndarray:
-        """Return the ROIs ``(count, rois, y, x)`` of frames exposed after `since_ns`.
+    ) -> tuple[np.ndarray, float]:
+        """Return the ROIs ``(count, rois, y, x)`` of frames exposed after `since_ns`, and when.
+
+        That is the mean of their stamps, s on the monotonic clock.
 
         Parameters
         ----------
@@ -69,32 +71,33 @@ class CropReader:
         """
         size = self._rois[0].size
         taken = np.empty((count, len(self._rois), size, size), self._ring.spec.format.dtype)
-        found = 0
+        stamps_ns: list[int] = []
         deadline = time.monotonic() + timeout_s
-        while found < count:
+        while len(stamps_ns) < count:
             check()
             if self._view.ring is not self._ring:
                 raise StateError("the camera's frames have changed meanwhile", "start again")
-            if self._take_next(since_ns, taken[found]):
-                found += 1
+            stamp_ns = self._take_next(since_ns, taken[len(stamps_ns)])
+            if stamp_ns is not None:
+                stamps_ns.append(stamp_ns)
                 deadline = time.monotonic() + timeout_s
             elif time.monotonic() > deadline:
                 raise EngineError(
                     f"no new frame for {timeout_s:g} s", "see that the camera is live"
                 )
-        return taken
+        return taken, float(np.mean(stamps_ns)) / 1e9
 
-    def _take_next(self, since_ns: int, out: np.ndarray) -> bool:
-        """Copy the next frame's ROIs into `out` ``(rois, y, x)``; False if it does not count."""
+    def _take_next(self, since_ns: int, out: np.ndarray) -> int | None:
+        """Copy the next frame's ROIs into `out` ``(rois, y, x)``; return its time if it counts."""
         ring = self._ring
         if self._next >= ring.head:
             time.sleep(_POLL_S)
-            return False
+            return None
         self._next = max(self._next, ring.head - ring.spec.slots + 1)
         seq, self._next = self._next, self._next + 1
         seen = ring.view(seq)
         if seen is None or seen[1].time_ns <= since_ns:
-            return False
+            return None
         for roi, place in zip(self._rois, out):
             place[...] = roi.crop(seen[0])
-        return ring.holds(seq)
+        return seen[1].time_ns if ring.holds(seq) else None

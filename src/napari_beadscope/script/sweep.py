@@ -196,26 +196,30 @@ class Sweeper(Experiment, Claiming, Instruments):
     ) -> Captured:
         """Return all ROIs that were captured; the focus is anywhere then."""
         from napari_beadscope.tracking.backend import open_backend
+        from napari_beadscope.tracking.sweeping import SweepTimes
 
         backend = open_backend("cpu", method="precise")
         reader = CropReader(self._view, [bead.roi for bead in order.beads])
         plan, planes = order.plan, len(order.plan.positions_um)
-        before = self._look(order, watch, reader, plan.middle_um, _CHECK_FRAMES)
+        before, before_s = self._look(order, watch, reader, plan.middle_um, _CHECK_FRAMES)
         self._go(order, watch, plan.run_up_um)
-        stacks = []
+        stacks, planes_s = [], []
         for place, position in enumerate(plan.positions_um):
             watch.tell(place, f"plane {place + 1} of {planes}")
-            crops = self._visit(order, watch, reader, float(position), order.frames)
+            crops, when_s = self._visit(order, watch, reader, float(position), order.frames)
             stacks.append(crops)
+            planes_s.append(when_s)
             if on_plane is not None:
                 on_plane(_plane(order, place, crops, backend))
         watch.tell(planes, "last look")
-        after = self._look(order, watch, reader, plan.middle_um, _CHECK_FRAMES)
-        return Captured(order.beads, plan, np.concatenate(stacks), before, after, order.frames)
+        after, after_s = self._look(order, watch, reader, plan.middle_um, _CHECK_FRAMES)
+        times = SweepTimes(plan.heights_nm, np.array(planes_s), before_s, after_s)
+        stack = np.concatenate(stacks)
+        return Captured(order.beads, plan, stack, before, after, order.frames, times)
 
     def _look(
         self, order: SweepOrder, watch: _Watch, reader: CropReader, where_um: float, frames: int
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, float]:
         self._go(order, watch, order.plan.run_up_um)
         return self._visit(order, watch, reader, where_um, frames)
 
@@ -228,8 +232,8 @@ class Sweeper(Experiment, Claiming, Instruments):
 
     def _visit(
         self, order: SweepOrder, watch: _Watch, reader: CropReader, where_um: float, frames: int
-    ) -> np.ndarray:
-        """Return ROIs ``(frames, beads, y, x)`` with the focus at rest at `where_um`."""
+    ) -> tuple[np.ndarray, float]:
+        """Return ROIs ``(frames, beads, y, x)`` with the focus at rest at `where_um`, and when."""
         target = self._go(order, watch, where_um)
         losses = self._view.losses(f"motor-{order.motor}")
         # A frame's stamp may be from before or after its exposure: one period more is safe.
@@ -237,14 +241,14 @@ class Sweeper(Experiment, Claiming, Instruments):
         rest_ns = int(self._view.motor(order.motor)["time_ns"])
         since_ns = rest_ns + int((order.settle_s + period_s) * 1e9)
         patience_s = 5.0 + 3 * period_s + order.settle_s
-        crops = reader.take(frames, since_ns, patience_s, watch.check)
+        taken = reader.take(frames, since_ns, patience_s, watch.check)
         now = self._view.motor(order.motor)
         if now["target"] != target or self._view.losses(f"motor-{order.motor}") != losses:
             raise DeviceError(
                 f"the {order.motor} motor was moved or its process died during the sweep",
                 "leave it alone until the sweep has ended, and start again",
             )
-        return crops
+        return taken
 
 
 class _Watch:

@@ -19,7 +19,7 @@ from napari_beadscope.core.types import Bead
 from napari_beadscope.core.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from napari_beadscope.tracking.sweeping import Drift, SweepPlan
+    from napari_beadscope.tracking.sweeping import Drift, SweepPlan, SweepTimes
     from napari_beadscope.tracking.zlut_build import Sweep
     from napari_beadscope.tracking.zlut_report import ZLutReport
 
@@ -66,6 +66,7 @@ class Captured:
     before: np.ndarray
     after: np.ndarray
     frames: int
+    times: SweepTimes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +131,9 @@ def build_swept(captured: Captured, folder: Path, built: Callable[[int], None]) 
     made: dict[int, ZLutReport] = {}
     for bead, sweep in sweeps.items():
         try:
-            report = report_sweep(sweep if drift is None else without_drift(sweep, drift))
+            if drift is not None:
+                sweep = without_drift(sweep, drift, captured.times)
+            report = report_sweep(sweep)
             check_usable(report)
             made[bead] = report
         except BeadscopeError as error:
@@ -190,7 +193,7 @@ def _drift(captured: Captured, sweeps: dict[int, Sweep]) -> Drift | None:
             zlut = sweeps[bead.bead].zlut
             before.append(backend.track(np.ascontiguousarray(captured.before[:, row]), zlut))
             after.append(backend.track(np.ascontiguousarray(captured.after[:, row]), zlut))
-    drift = measure_drift(before, after)
+    drift = measure_drift(before, after, captured.times)
     return drift if drift is not None and drift.is_sure else None
 
 
@@ -223,7 +226,7 @@ def _write(
         "last_um": float(plan.positions_um[-1]),
         "planes": len(plan.positions_um),
         "frames_per_plane": captured.frames,
-        "drift_nm": 0.0 if drift is None else drift.nm,
+        "drift_nm": 0.0 if drift is None else drift.nm_per_s * captured.times.duration_s,
         "common": {"beads": common, **report_data(best)} if common else {},
         "beads": {bead: report_data(report) for bead, report in made.items()},
         "failed": failed,

@@ -138,49 +138,81 @@ def typical_profile(result: TrackResult) -> tuple[np.ndarray, int]:
     return np.median(profiles, axis=0).astype(np.float32), len(profiles)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SweepTimes:
+    """When a sweep saw what, s on one clock.
+
+    Attributes
+    ----------
+    heights_nm, planes_s : ndarray, shape (p,)
+        Of the planes in the order in which they were taken: as planned, and when.
+    before_s, after_s : float
+        Of the looks at the middle of the range.
+    """
+
+    heights_nm: np.ndarray
+    planes_s: np.ndarray
+    before_s: float
+    after_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """From the first look to the last."""
+        return self.after_s - self.before_s
+
+    def of(self, heights_nm: np.ndarray | float) -> np.ndarray:
+        """Return when the focus was where a bead that does not drift has such heights."""
+        order = np.argsort(self.heights_nm)
+        return np.interp(heights_nm, self.heights_nm[order], self.planes_s[order])
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How much higher the beads were after the sweep than before it, nm, and how sure that is."""
+    """By how much the beads rise during a sweep, nm/s, and how sure that is."""
 
-    nm: float
-    error_nm: float
+    nm_per_s: float
+    error_nm_per_s: float
 
     @property
     def is_sure(self) -> bool:
         """Whether it is more than chance."""
-        return bool(abs(self.nm) > _SURE * self.error_nm)
+        return bool(abs(self.nm_per_s) > _SURE * self.error_nm_per_s)
 
 
-def measure_drift(before: Sequence[TrackResult], after: Sequence[TrackResult]) -> Drift | None:
+def measure_drift(
+    before: Sequence[TrackResult], after: Sequence[TrackResult], times: SweepTimes
+) -> Drift | None:
     """Return the drift from frames at one focus before and after the sweep, bead by bead.
+
+    Heights are read off planes that drifted themselves: what reads as ``h`` is really at
+    ``h + v * t(h)``. So ``v`` is the difference of what is read over the time between both looks
+    less that between the planes that they look like.
 
     None if z is not found in three or more frames of either for any bead.
     """
-    drifts, variances = [], []
+    rates, variances = [], []
     for first, last in zip(before, after, strict=True):
         heights = [_heights(first), _heights(last)]
         if min(map(len, heights)) < 3:
             continue
-        drifts.append(float(np.median(heights[1]) - np.median(heights[0])))
-        variances.append(sum(_variance_of_median(some) for some in heights))
-    if not drifts:
+        begun_nm, ended_nm = (float(np.median(some)) for some in heights)
+        apart_s = times.duration_s - float(times.of(ended_nm) - times.of(begun_nm))
+        if apart_s <= 0:
+            continue
+        rates.append((ended_nm - begun_nm) / apart_s)
+        variances.append(sum(_variance_of_median(some) for some in heights) / apart_s**2)
+    if not rates:
         return None
-    weights = 1 / np.maximum(variances, 1e-6)
-    mean = float(weights @ drifts / weights.sum())
+    weights = 1 / np.maximum(variances, 1e-9)
+    mean = float(weights @ rates / weights.sum())
     return Drift(mean, float(1 / np.sqrt(weights.sum())))
 
 
-def without_drift(sweep: Sweep, drift: Drift) -> Sweep:
-    """Return the sweep with heights that count the drift, which was steady, from the beginning.
-
-    The planes were taken with falling heights, one after the other.
-    """
+def without_drift(sweep: Sweep, drift: Drift, times: SweepTimes) -> Sweep:
+    """Return the sweep with heights that count the drift, which was steady, from the first look."""
     zlut = sweep.zlut
-    share = np.empty(zlut.planes)
-    share[np.argsort(-zlut.z_nm)] = (np.arange(zlut.planes) + 0.5) / zlut.planes
-    return replace(
-        sweep, zlut=ZLut(zlut.z_nm + drift.nm * share, zlut.profiles, zlut.radial_step_px)
-    )
+    risen_nm = drift.nm_per_s * (times.of(zlut.z_nm) - times.before_s)
+    return replace(sweep, zlut=ZLut(zlut.z_nm + risen_nm, zlut.profiles, zlut.radial_step_px))
 
 
 def _heights(result: TrackResult) -> np.ndarray:
