@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from napari_beadscope import Bead, Roi, Scope, open_recording
-from napari_beadscope.core.errors import SettingsError, StateError
+from napari_beadscope.core.errors import InputError, SettingsError, StateError
 from napari_beadscope.core.messages import SettingsChanged
+from napari_beadscope.core.settings import Settings
+from napari_beadscope.storage import save_settings
 
 OPTIONS = {"beads": 2, "height_px": 256, "width_px": 256}
 SETTINGS = {
@@ -53,7 +55,7 @@ def test_settings_reach_every_process_and_every_front_end(tmp_path: Path) -> Non
             "engine.grace_s": 77.0,
         }
         scope.set_settings(changes)
-        other.wait_for(lambda one: one.settings.engine.grace_s == 77.0, 30)
+        other.wait_for(lambda one: heard and one.settings.engine.grace_s == 77.0, 30)
         assert [dict(event.settings["engine"])["grace_s"] for event in heard] == [77.0]
         assert other.calibration.nm_per_px == 66.0
         values = {item["name"]: item["value"] for item in other.camera_properties()}
@@ -62,6 +64,7 @@ def test_settings_reach_every_process_and_every_front_end(tmp_path: Path) -> Non
         folder = scope.start_recording(tmp_path / "r", "track")
         with pytest.raises(StateError, match="cannot change the settings while recording"):
             scope.set_settings({"engine.grace_s": 5})
+        scope.wait_for(lambda one: one.status().recorded_frames > 5, 60)
         scope.stop_recording()
         manifest = open_recording(folder).manifest
         assert manifest.video_file_bytes == 500_000_000
@@ -76,3 +79,30 @@ def test_settings_reach_every_process_and_every_front_end(tmp_path: Path) -> Non
 
 def is_change(event: object) -> bool:
     return isinstance(event, SettingsChanged)
+
+
+def test_motors_of_the_settings_start_with_the_camera() -> None:
+    motors = {
+        "focus": {"id": "simulated-focus", "options": {"low": -7.0, "high": 7.0}},
+        "gone": {"id": "nobody.py:Unplugged"},
+    }
+    with Scope("simulated", options=OPTIONS, settings={"hardware.motors": motors}) as scope:
+        (focus,) = scope.motors()
+        assert (focus.info.name, focus.info.low, focus.info.high) == ("focus", -7.0, 7.0)
+        assert list(scope.missing_motors) == ["gone"]
+        assert "nobody.py" in str(scope.missing_motors["gone"])
+        scope.add_hardware("focus", "simulated-focus", low=-7.0, high=7.0)  # a script's own wish
+        with pytest.raises(InputError, match="a motor named 'focus' already"):
+            scope.add_hardware("focus", "simulated-focus")
+        assert len(scope.motors()) == 1
+
+
+def test_a_microscope_comes_back_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEADSCOPE_CONFIG_DIR", str(tmp_path / "config"))
+    changes = {"camera.options": OPTIONS, "camera.fps": 40.0, "tracking.nm_per_px": 66.0}
+    save_settings(Settings().replace(changes), camera="simulated:left")
+    with Scope("simulated:left", options={"beads": 1}) as scope:
+        assert scope.format.shape == (256, 256)
+        assert scope.calibration.nm_per_px == 66.0
+        assert scope.settings.camera.fps == 40.0
+    assert Scope("simulated").settings == Settings()

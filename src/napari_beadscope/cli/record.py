@@ -43,7 +43,7 @@ from napari_beadscope.core.types import AcquisitionMode, Bead
 from napari_beadscope.devices import Camera, EndOfStream, open_camera
 from napari_beadscope.devices.replay import open_frames
 from napari_beadscope.script import Scope
-from napari_beadscope.script.configure import as_settings
+from napari_beadscope.script.configure import as_settings, camera_options
 
 _LOOK_S = 0.1
 _FIRST_FRAMES = 5
@@ -106,6 +106,8 @@ def record(request: RecordRequest, output: Output) -> None:
         plan.camera, options=plan.options, settings=plan.settings, verbose=request.verbose
     )
     with running(scope):
+        for name, error in scope.missing_motors.items():
+            output.warn(f"the {name} motor of the settings is not there: {error}")
         if plan.needs_beads and not plan.can_wait:
             beads = _beads_of_live(plan, scope, output)
         if plan.needs_beads:
@@ -228,7 +230,7 @@ def _watch(
 
 
 def _checked(request: RecordRequest) -> _Plan:
-    settings = as_settings(request.settings)
+    settings = as_settings(request.settings, request.camera)
     check_positive("--seconds", request.seconds)
     check_positive("--frames", request.frames)
     if request.seconds is not None and request.frames is not None:
@@ -237,7 +239,8 @@ def _checked(request: RecordRequest) -> _Plan:
     choices = check_choices(request.wanted, settings)
     out = check_new_folder(request.out, settings)
     camera = request.camera or settings.camera.id
-    options = _options(request.options)
+    kept = camera_options(request.settings, settings, request.camera)
+    options = {**kept, **_options(request.options)}
     if camera.startswith("replay:") and request.seconds is None:
         options.setdefault("fps", 0)  # as fast as it can be
     can_wait = open_camera(camera, options).can_wait

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.session_settings import limits_of
 from napari_beadscope.core.session_state import Limits
 from napari_beadscope.core.settings import Settings, expanded
 from napari_beadscope.core.types import Calibration
@@ -18,14 +19,34 @@ from napari_beadscope.devices import absolute_id
 from napari_beadscope.engine import EngineConfig
 from napari_beadscope.storage import load_settings
 
+Given = Settings | Mapping[str, Any] | str | Path | None
 
-def as_settings(settings: Settings | Mapping[str, Any] | str | Path | None) -> Settings:
-    """Return settings from what a user gives; None means the user's own file."""
+
+def as_settings(settings: Given, camera: str | None = None) -> Settings:
+    """Return settings from what a user gives.
+
+    Parameters
+    ----------
+    settings : Settings, mapping or path, optional
+        None means the user's own files; a mapping is changes to them by dotted names.
+    camera : str, optional
+        The microscope's camera, by default the user's: it has settings of its own.
+    """
     if isinstance(settings, Settings):
         return settings
-    if settings is None or isinstance(settings, (str, Path)):
+    if isinstance(settings, (str, Path)):
         return load_settings(settings)
-    return load_settings(None).replace(settings)
+    user = load_settings(None, camera=absolute_id(camera) if camera else None)
+    return user if settings is None else user.replace(settings)
+
+
+def camera_options(settings: Given, known: Settings, camera: str | None) -> dict[str, Any]:
+    """Return the options of a camera in settings, none if these are another camera's."""
+    of_another = isinstance(settings, (Settings, str, Path)) and camera not in (
+        None,
+        known.camera.id,
+    )
+    return {} if of_another else dict(known.camera.options)
 
 
 def engine_config(
@@ -35,14 +56,7 @@ def engine_config(
     engine = settings.engine
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     trackers = engine.trackers or max(1, (cores or 2) // 2)
-    limits = Limits(
-        trackers=min(trackers, 30),
-        stall_s=engine.stall_s,
-        start_timeout_s=engine.start_timeout_s,
-        grace_s=engine.grace_s,
-        max_restarts=engine.max_restarts,
-        restart_window_s=engine.restart_window_s,
-    )
+    limits = limits_of(engine, Limits(trackers=min(trackers, 30)))
     return EngineConfig(
         camera_id=_with_absolute_path(camera),
         camera_options=dict(options),

@@ -44,6 +44,7 @@ class Instruments(Locking):
         super().__init__(camera, settings)
         self.controls: list[tuple[str, Any]] = []
         self.timeplots: list[tuple[str, Callable[[], float], str]] = []
+        self.missing_motors: dict[str, BeadscopeError] = {}  # of the settings, and why
         self._hardware: dict[str, tuple[str, dict]] = {}
 
     def add_hardware(self, name: str, motor: str, **options: Any) -> None:
@@ -67,12 +68,17 @@ class Instruments(Locking):
         DeviceError
             It cannot be opened.
         """
+        motor = absolute_id(motor)
+        if self._hardware.get(name) == (motor, options) and name in self._kept_motors():
+            return  # the settings have brought it
         if name in self._hardware:
             raise InputError(f"there is a motor named {name!r} already", "choose another name")
-        motor = absolute_id(motor)
         if self._client is not None:
             self._ask(AddMotor(name, motor, options))
         self._hardware[name] = (motor, options)
+
+    def _kept_motors(self) -> dict[str, Any]:
+        return dict(self.settings.hardware.motors or {})
 
     def move(
         self,

@@ -12,13 +12,12 @@ import threading
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Self
 
 from napari_beadscope.core.commands import AddMotor, Shutdown
-from napari_beadscope.core.errors import EngineError, StateError
+from napari_beadscope.core.errors import BeadscopeError, EngineError, StateError
 from napari_beadscope.core.lifetime import Closing
-from napari_beadscope.core.settings import Settings
+from napari_beadscope.devices import absolute_id
 from napari_beadscope.engine import (
     EngineClient,
     EngineInfo,
@@ -26,7 +25,7 @@ from napari_beadscope.engine import (
     list_engines,
     remove_leftovers,
 )
-from napari_beadscope.script.configure import as_settings, engine_config
+from napari_beadscope.script.configure import Given, as_settings, camera_options, engine_config
 from napari_beadscope.script.link import STOP_TIMEOUT_S
 from napari_beadscope.script.pacing import Pacing
 from napari_beadscope.script.recording import Recorder
@@ -47,9 +46,11 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
         A camera ID such as ``simulated`` or ``replay:movie.tif`` (see ``beadscope cameras``);
         default that of the settings.
     options : mapping, optional
-        The camera's own options.
+        The camera's own options, beside those in the settings.
     settings : Settings, mapping or path, optional
-        Settings, a mapping of dotted names to values, or a YAML file; default the user's file.
+        Settings, a mapping of dotted names to values, or a YAML file; default the user's files:
+        those for every microscope, and those of the one with this camera. Motors in the settings
+        start with the camera.
     verbose : bool
         Log the camera's health once a minute, and details.
 
@@ -65,12 +66,12 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
         camera: str | None = None,
         *,
         options: Mapping[str, Any] | None = None,
-        settings: Settings | Mapping[str, Any] | str | Path | None = None,
+        settings: Given = None,
         verbose: bool = False,
     ) -> None:
-        known = as_settings(settings)
+        known = as_settings(settings, camera)
         super().__init__(camera or known.camera.id, known)
-        self._options = dict(options or {})
+        self._options = {**camera_options(settings, known, camera), **(options or {})}
         self._verbose = verbose
         self._process: subprocess.Popen | None = None
         self._guest = False
@@ -108,7 +109,7 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
         camera: str | None = None,
         *,
         options: Mapping[str, Any] | None = None,
-        settings: Settings | Mapping[str, Any] | str | Path | None = None,
+        settings: Given = None,
     ) -> Scope:
         """Return the engine of the viewer that runs this script, or start one for it.
 
@@ -223,25 +224,44 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
         self._view.close()
 
     def _add_motors(self) -> None:
-        """Start the motors' processes, all at the same time."""
-        if not self._hardware:
+        """Start the motors' processes, all at the same time.
+
+        Of those in the settings, one that is not there does not keep the rest from starting.
+        """
+        kept = {
+            name: (absolute_id(motor.id), dict(motor.options))
+            for name, motor in (self.settings.hardware.motors or {}).items()
+            if name not in self._hardware
+        }
+        wanted = {**self._hardware, **kept}
+        if not wanted:
             return
-        commands = [AddMotor(name, *kind) for name, kind in self._hardware.items()]
-        with ThreadPoolExecutor(len(commands)) as pool:
-            list(pool.map(self._ask, commands))
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            asked = {
+                name: pool.submit(self._ask, AddMotor(name, *kind)) for name, kind in wanted.items()
+            }
+        for name, answer in asked.items():
+            error = answer.exception()
+            if error is None:
+                self._hardware[name] = wanted[name]
+            elif name in kept and isinstance(error, BeadscopeError):
+                _LOG.warning("the %s motor of the settings is not there: %s", name, error)
+                self.missing_motors[name] = error
+            else:
+                raise error
 
     def _apply_settings(self) -> None:
         """Bring camera and trackers to what the settings ask for and the engine was not told.
 
         Trackers may be compiling: what they are asked here, the start has to wait for.
         """
-        camera, tracking = self.settings.camera, self.settings.tracking
-        asked = {"fps": camera.fps, "exposure_ms": camera.exposure_ms, **camera.properties}
-        self.set_camera(**{name: value for name, value in asked.items() if value is not None})
+        tracking = self.settings.tracking
+        names = ["camera.fps", "camera.exposure_ms", "camera.properties"]
         if tracking.zlut:
-            self.set_calibration(zlut=tracking.zlut)
+            names.append("tracking.zlut")
         if tracking.backend != "auto":  # the engine was told: now refuse one that cannot be used
-            self.set_backend(tracking.backend, tracking.method)
+            names.append("tracking.backend")
+        self._use(self.settings, names)
 
 
 def _end_unheard(engine: subprocess.Popen) -> None:

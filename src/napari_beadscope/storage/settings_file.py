@@ -93,6 +93,8 @@ def load_layers(camera: str | None = None) -> Layers:
     """
     user = read_changes(settings_path()) if settings_path().exists() else {}
     camera = camera or user.get("camera.id") or Settings().camera.id
+    if camera != user.get("camera.id", Settings().camera.id):
+        user.pop("camera.options", None)  # those are for the other kind of camera
     own = microscope_path(camera)
     found = read_changes(own) if own.exists() else {}
     return Layers(camera, user, {name: value for name, value in found.items() if name in OWN})
