@@ -35,7 +35,7 @@ from napari_beadscope.devices.micromanager.verbs import (
     say,
 )
 from napari_beadscope.ring.lock import is_held
-from napari_beadscope.ring.segment import SegmentOwner, session_alive
+from napari_beadscope.ring.segment import SegmentOwner, session_alive, sweep
 from napari_beadscope.wire import Doorman, dial, shut, socket_address
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Host(Closing):
             threading.Thread(target=self._make_room, name="camera-watch", daemon=True).start()
 
     def _listen(self) -> None:
+        sweep()  # what those who had the core before may have left
         session, secret = secrets.token_hex(8), secrets.token_hex(32)
         self._held.enter_context(SegmentOwner(session))  # so that the socket is swept if we die
         address = socket_address(session)
