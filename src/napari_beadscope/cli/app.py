@@ -15,6 +15,8 @@ from napari_beadscope.cli.bench.command import bench
 from napari_beadscope.cli.common_options import Json, Verbose
 from napari_beadscope.cli.find.options import find
 from napari_beadscope.cli.output import Output
+from napari_beadscope.cli.scripts.options import script
+from napari_beadscope.cli.settings.options import settings as settings_commands
 from napari_beadscope.cli.zlut.options import zlut
 
 app = typer.Typer(
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 app.add_typer(bench)
 app.add_typer(zlut)
+app.add_typer(settings_commands)
+app.add_typer(script)
 app.command(short_help="Find beads in an image.")(find)
 
 Beads = Annotated[
@@ -182,6 +186,20 @@ def info(as_json: Json = False, verbose: Verbose = False) -> None:
     from napari_beadscope.cli.look import info
 
     info(Output(as_json))
+
+
+@app.command(short_help="List all commands, and what scripts use.")
+def commands(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[COMMAND]", help="Show this one in full.")
+    ] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List every command that engines understand, with owner, words and what scripts use."""
+    from napari_beadscope.cli.look import commands
+
+    commands(name, Output(as_json))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from napari_beadscope import __version__
 from napari_beadscope.cli.engines import engine_rows, engines_data
 from napari_beadscope.cli.output import Output, table
-from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.errors import BeadscopeError, InputError
 
 _PACKAGES = (
     "numpy", "numba", "magtrack", "cupy-cuda12x", "tifffile", "av", "napari", "PyQt6", "PySide6",
@@ -124,3 +124,38 @@ def _version(name: str) -> str | None:
 
 def _indented(rows: list[tuple[str, ...]]) -> list[str]:
     return [f"  {line}" for line in table(rows)]
+
+
+def commands(name: str | None, output: Output) -> None:
+    """Print every command with its owner, and what scripts use; or one of them in full.
+
+    Raises
+    ------
+    InputError
+        There is no such command.
+    """
+    from dataclasses import asdict
+
+    from napari_beadscope.script.catalogue import commands as all_commands
+    from napari_beadscope.script.catalogue import methods
+
+    found = [one for one in all_commands() if name is None or one.name.lower() == name.lower()]
+    if not found:
+        raise InputError(f"there is no command {name!r}", "see `beadscope commands`")
+    used = [one for one in methods() if name is None or found[0].name in one.commands]
+    data = {
+        "commands": [asdict(one) | {"summary": one.summary} for one in found],
+        "methods": [asdict(one) for one in used],
+    }
+    if name is not None:
+        lines = [f"{found[0].name} ({found[0].owner})", "", *found[0].doc.splitlines()]
+        lines += ["", "Fields"] if found[0].fields else []
+        fields = [(f, kind, f"= {value}" if value else "") for f, kind, value in found[0].fields]
+        lines += _indented(fields)
+    else:
+        lines = ["Commands, who carries them out, and what of Scope sends them"]
+        sent = [(one, ", ".join(one.methods) or "-") for one in found]
+        lines += _indented([(one.name, one.owner, by, one.summary) for one, by in sent])
+    lines += ["", "What scripts use: scope."] if used else ["", "Scripts cannot send it."]
+    lines += [f"  {one.name}{one.signature}\n      {one.summary}" for one in used]
+    output.result(data, lines)

@@ -104,13 +104,28 @@ def _function(member: Any) -> Any:
         return member.fget
     if isinstance(member, (classmethod, staticmethod)):
         return member.__func__
-    return member if inspect.isfunction(member) else None
+    return inspect.unwrap(member) if inspect.isfunction(member) else None
 
 
 def _signature(bound: Any) -> str:
+    parts = []
+    before = inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.signature(bound)
-    parameters = [one for one in signature.parameters.values() if one.name != "self"]
-    return str(signature.replace(parameters=parameters)).replace("'", "")
+    for one in signature.parameters.values():
+        if one.name == "self":
+            continue
+        if one.kind is one.KEYWORD_ONLY and before is one.POSITIONAL_OR_KEYWORD:
+            parts.append("*")
+        before = one.kind
+        stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        parts.append(f"{stars}{one.name}: {one.annotation}{_default(one.default)}")
+    return f"({', '.join(parts)}) -> {signature.return_annotation}"
+
+
+def _default(value: Any) -> str:
+    if value is inspect.Parameter.empty:
+        return ""
+    return " = ..." if type(value) is object else f" = {value!r}"
 
 
 def _sent(kind: type, function: Any, names: set[str], seen: set[str]) -> set[str]:

@@ -186,6 +186,32 @@ class Conduct:
         os.replace(draft, path)
 
 
+def progress_words(state: RunState, now_unix_s: float) -> str:
+    """Return how far a script is and the time left, in words; '' if it says nothing.
+
+    Examples
+    --------
+    >>> state = RunState(3, 10, "magnet at 2 mm", since_unix_s=100, told_unix_s=130)
+    >>> progress_words(state, 130)
+    '3 of 10, about 1 min 10 s left: magnet at 2 mm'
+    """
+    if state.total <= 0:
+        return ""
+    left_s = state.left_s(now_unix_s)
+    left = "" if left_s is None or state.done >= state.total else f", about {_span(left_s)} left"
+    text = f": {state.text}" if state.text else ""
+    return f"{state.done:g} of {state.total:g}{left}{text}"
+
+
+def _span(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def pause_file(record: Path) -> Path:
     """Return the file that is there while the script is to wait."""
     return record.with_suffix(".pause")

@@ -22,7 +22,7 @@ import msgspec
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.engine.processes import background_flags
-from napari_beadscope.script.checking import check_script
+from napari_beadscope.script.checking import Mistake, check_script, find_mistakes
 from napari_beadscope.script.conduct import RUN_VARIABLE, RunState, pause_file, state_file
 from napari_beadscope.script.runner import RunRecord
 from napari_beadscope.script.safety import make_safe
@@ -51,7 +51,8 @@ class ScriptRun:
     def __init__(self, path: Path, process: subprocess.Popen | None = None) -> None:
         self._path = path
         self._process = process
-        self._log = path.with_suffix(".log")
+        #: What it prints.
+        self.log = path.with_suffix(".log")
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop_asked_s = 0.0
@@ -97,7 +98,7 @@ class ScriptRun:
     def read(self) -> str:
         """Return what it has printed since the last call: the last 64 kB, long lines broken."""
         try:
-            with self._log.open("rb") as file:
+            with self.log.open("rb") as file:
                 left_out = file.seek(0, os.SEEK_END) - self._offset - _MOST_BYTES
                 file.seek(self._offset + max(0, left_out))
                 data = file.read(_MOST_BYTES)
@@ -113,7 +114,7 @@ class ScriptRun:
         size = f"{left_out / 1e6:.1f} MB" if left_out > 1e5 else f"{left_out / 1e3:.1f} kB"
         gap = "\n" if self._column else ""
         self._column = 0
-        return f"{gap}… {size} left out, see {self._log} …\n" + self._broken(
+        return f"{gap}… {size} left out, see {self.log} …\n" + self._broken(
             self._decoder.decode(data)
         )
 
@@ -129,6 +130,18 @@ class ScriptRun:
             self._column = len(parts[-1]) + (0 if cuts else self._column)
             lines.append("\n".join(parts))
         return "\n".join(lines)
+
+    @property
+    def state(self) -> str:
+        """'running', 'pausing', 'paused', 'stopping', 'finished', 'failed' or 'stopped'."""
+        state = self.record.state
+        if state != "running":
+            return state
+        if self._stop_asked_s:
+            return "stopping"
+        if self.is_to_pause:
+            return "paused" if self.progress.paused else "pausing"
+        return state
 
     @property
     def progress(self) -> RunState:
@@ -210,6 +223,20 @@ def _ended(record: RunRecord, state: str, error: str) -> RunRecord:
     return msgspec.structs.replace(record, state=state, error=error, ended_unix_s=time.time())
 
 
+def read_script(path: Path) -> str:
+    """Return the text of a script; raise `InputError` if it cannot be read."""
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not a text"
+        raise InputError(f"the script {path} cannot be read ({why})", "choose another") from error
+
+
+def mistakes_of(source: str, path: Path) -> tuple[Mistake, ...]:
+    """Return all mistakes of a script that can be told before it runs."""
+    return find_mistakes(source, path.name)
+
+
 def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -> ScriptRun:
     """Start a script in a process of its own that attaches to an engine.
 
@@ -228,12 +255,7 @@ def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -
         The file cannot be read, or is not Python; then nothing was started.
     """
     path = Path(script).expanduser().absolute()
-    try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not a text"
-        raise InputError(f"the script {path} cannot be read ({why})", "choose another") from error
-    check_script(source, path.name)
+    check_script(read_script(path), path.name)
     _forget_old()
     run_id = secrets.token_hex(4)
     record = _folder() / f"{run_id}.json"

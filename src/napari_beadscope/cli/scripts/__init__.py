@@ -1,0 +1,1 @@
+"""`beadscope script …` and `beadscope recipe …`."""
