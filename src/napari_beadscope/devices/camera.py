@@ -17,7 +17,7 @@ from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.core.window import Window
 
-#: Latest positions by motor name: 'focus' in um, 'magnet' in mm. Missing names mean 0.
+#: Latest positions by motor name: 'focus' in um, 'magnet' in mm, 'rotation' in turns. Missing: 0.
 MotorReadout = Callable[[], Mapping[str, float]]
 
 

@@ -37,7 +37,8 @@ class SimulatedCamera(Opening):
     options : SimulatedOptions or dict, optional
         See `SimulatedOptions`.
     motors : MotorReadout, optional
-        Called once per frame for 'focus' (um) and 'magnet' (mm); without it both rest at 0.
+        Called once per frame for 'focus' (um), 'magnet' (mm) and 'rotation' (turns); without it
+        they rest at 0.
     name : str
         Not '' makes the camera exclusive under ``simulated:NAME``.
 
@@ -133,9 +134,8 @@ class SimulatedCamera(Opening):
                 return None
             time.sleep(wait_s)
         at = self._motors() if self._motors is not None else {}
-        self.microscope.render(
-            frame, float(at.get("focus", 0.0)), float(at.get("magnet", 0.0)), out
-        )
+        focus, magnet, turns = (float(at.get(m, 0.0)) for m in ("focus", "magnet", "rotation"))
+        self.microscope.render(frame, focus, magnet, out, turns)
         self._next = frame + 1
         return FrameStamp(frame, due_ns)
 

@@ -24,6 +24,7 @@ from napari_beadscope.devices.simulated.field import bead_anchors, bead_heights_
 from napari_beadscope.devices.simulated.motion import BeadMotion
 from napari_beadscope.devices.simulated.optics import RadialTable, radial_table
 from napari_beadscope.devices.simulated.options import SimulatedOptions, simulated_options
+from napari_beadscope.devices.simulated.tether import Tether
 
 #: Steps of the light map per its mean; it never exceeds 1.6 times the mean.
 LIGHT_STEPS = 2**15
@@ -38,7 +39,8 @@ class SimulatedMicroscope:
     """Many tethered beads in brightfield, rendered frame by frame with their ground truth.
 
     Heights are in nm; ``z_nm`` is a bead's height above the focal plane. Raising the focus motor
-    by 1 um lowers every z by 1000 nm; a stronger magnet raises the beads. Beyond the options'
+    by 1 um lowers every z by 1000 nm; a stronger magnet raises the beads, one that turns takes
+    them around circles and, once their tethers buckle, down (see `tether`). Beyond the options'
     `z_range_nm` a bead's image stays that of the range's end. With a `roi` or `binning` the frames
     show a window of the same field, and places are in px of those frames. Not safe for several
     threads.
@@ -132,13 +134,18 @@ class SimulatedMicroscope:
         new = object.__new__(SimulatedMicroscope)
         new.__dict__.update(self.__dict__)
         new.options = changed
-        if "fps" in changes:
+        if {"fps", "exposure_ms"} & set(changes):
             new._motion = BeadMotion(changed)
         if _PHOTOMETRIC & set(changes):
             new._set_exposure()
         if (_PHOTOMETRIC | _WINDOW) & set(changes):
             new._set_window()
         return new
+
+    @property
+    def tether(self) -> Tether:
+        """What holds the beads: force, extension and springs by where the magnet is."""
+        return self._motion.tether
 
     def bead_positions_px(self) -> np.ndarray:
         """Return the beads' nominal places ``(beads, 2)`` as x, y in px of the frames."""
@@ -149,6 +156,7 @@ class SimulatedMicroscope:
         frame_numbers: Any,
         focus_um: float | np.ndarray = 0.0,
         magnet_mm: float | np.ndarray = 0.0,
+        turns: float | np.ndarray = 0.0,
     ) -> np.ndarray:
         """Return where every bead is in the given frames.
 
@@ -156,21 +164,24 @@ class SimulatedMicroscope:
         ----------
         frame_numbers : sequence of int (n,)
             Camera frame numbers, in any order.
-        focus_um, magnet_mm : float or ndarray (n,)
-            Motor positions in those frames.
+        focus_um, magnet_mm, turns : float or ndarray (n,)
+            Positions of the motors focus, magnet and rotation in those frames.
 
         Returns
         -------
         ndarray (n, beads, 3) float64
-            x_px, y_px in pixels of the frames, pixel centres at integers; z_nm above the focus.
+            x_px, y_px in pixels of the frames, pixel centres at integers; z_nm above the focus:
+            means over the exposure.
             Beads outside the window of the sensor have places outside the frame.
         """
         frames = np.atleast_1d(np.asarray(frame_numbers, np.int64))
-        focus = np.broadcast_to(np.asarray(focus_um, float), frames.shape)
-        magnet = np.broadcast_to(np.asarray(magnet_mm, float), frames.shape)
+        motors = [
+            np.broadcast_to(np.asarray(one, float), frames.shape).tolist()
+            for one in (focus_um, magnet_mm, turns)
+        ]
         result = np.empty((len(frames), self.options.beads, 3))
-        for row, frame in enumerate(frames):
-            result[row] = self._positions(int(frame), float(focus[row]), float(magnet[row]))
+        for row, (frame, *at) in enumerate(zip(frames.tolist(), *motors, strict=True)):
+            result[row] = self._positions(frame, *at)
         return self._in_frame(result)
 
     def _in_frame(self, places: np.ndarray) -> np.ndarray:
@@ -179,9 +190,9 @@ class SimulatedMicroscope:
         places[..., 1], places[..., 0] = window.in_frame(places[..., 1], places[..., 0])
         return places
 
-    def _positions(self, frame: int, focus_um: float, magnet_mm: float) -> np.ndarray:
+    def _positions(self, frame: int, focus_um: float, magnet_mm: float, turns: float) -> np.ndarray:
         """Return places ``(beads, 3)`` on the sensor."""
-        places = self._motion.offsets_nm(frame, magnet_mm)
+        places = self._motion.offsets_nm(frame, magnet_mm, turns)
         places[:, :2] /= self.options.nm_per_px
         places[:, :2] += self._anchors
         places[:, 2] += self._heights - focus_um * 1000
@@ -193,6 +204,7 @@ class SimulatedMicroscope:
         focus_um: float = 0.0,
         magnet_mm: float = 0.0,
         out: np.ndarray | None = None,
+        turns: float = 0.0,
     ) -> np.ndarray:
         """Return frame `k` ``(y, x)``, written to `out` if given.
 
@@ -221,7 +233,7 @@ class SimulatedMicroscope:
         else:
             kernels.add_noise(self._base, self._counts_bank, self._starts, image)
         if options.beads:
-            places = self._positions(int(k), focus_um, magnet_mm)
+            places = self._positions(int(k), focus_um, magnet_mm, turns)
             places[:, :2] -= (window.x0, window.y0)
             self._render_beads(places, image)
         if window.binning > 1:

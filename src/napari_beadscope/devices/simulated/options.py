@@ -75,9 +75,15 @@ class SimulatedOptions(BaseModel):
     brownian: bool = Field(True, description="Brownian motion on or off")
     temperature_k: float = Field(298.0, ge=1.0, le=400.0, description="temperature, K")
     viscosity_mpa_s: float = Field(0.89, ge=0.01, le=1000.0, description="viscosity, mPa s")
-    kx_pn_per_nm: float = Field(6e-4, ge=1e-6, le=10.0, description="spring in x at rest, pN/nm")
-    ky_pn_per_nm: float = Field(7e-4, ge=1e-6, le=10.0, description="spring in y at rest, pN/nm")
-    kz_pn_per_nm: float = Field(5e-3, ge=1e-6, le=10.0, description="spring in z at rest, pN/nm")
+    kx_pn_per_nm: float | None = Field(
+        None, ge=1e-6, le=10.0, description="spring in x at rest, pN/nm; none: the tether's"
+    )
+    ky_pn_per_nm: float | None = Field(
+        None, ge=1e-6, le=10.0, description="spring in y at rest, pN/nm; none: the tether's"
+    )
+    kz_pn_per_nm: float | None = Field(
+        None, ge=1e-6, le=10.0, description="spring in z at rest, pN/nm; none: the tether's"
+    )
     drift_nm: float = Field(80.0, ge=0.0, le=100000.0, description="stage drift in x, y, rms nm")
     drift_z_nm: float = Field(40.0, ge=0.0, le=100000.0, description="stage drift in z, rms nm")
     drift_rate_x_nm_per_s: float = Field(
@@ -93,6 +99,9 @@ class SimulatedOptions(BaseModel):
     magnet_decay_mm: float = Field(2.5, ge=0.1, le=100.0, description="travel for e-fold force, mm")
     contour_nm: float = Field(1000.0, ge=0.0, le=50000.0, description="tether contour length, nm")
     persistence_nm: float = Field(50.0, ge=1.0, le=1000.0, description="persistence length, nm")
+    orbit_nm: float = Field(
+        150.0, ge=0.0, le=5000.0, description="radius of a bead's circle as the magnet turns, nm"
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
