@@ -20,6 +20,7 @@ from napari_beadscope.ring import HistoryTable, LatestTable
 _LOG = logging.getLogger(__name__)
 _MOVING_PAUSE_S = 0.005
 _RESTING_PAUSE_S = 0.1
+_OPEN_LEASE_S = 60.0
 
 
 class MotorWorker(Worker):
@@ -44,7 +45,9 @@ class MotorWorker(Worker):
         """Open the motor and report its unit and limits."""
         motor = self._motor = open_motor(self.config.device, dict(self.config.device_options))
         self._held.callback(motor.close)
+        self.beat(_OPEN_LEASE_S)
         motor.open()
+        self.beat()
         if isinstance(motor, Sensor):
             self._publish()
             self.report(Ready(unit=motor.unit))
