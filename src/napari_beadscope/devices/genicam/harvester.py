@@ -186,7 +186,8 @@ class HarvesterCamera(GenicamCamera):
         if wanted not in ids and serials.count(wanted) != 1:
             known = ", ".join(f"genicam:{one}" for one in ids)
             raise DeviceError(
-                f"no GenTL producer knows a camera {wanted!r}",
+                f"no GenTL producer ({', '.join(path.name for path in producers())})"
+                f" knows a camera {wanted!r}",
                 f"connected are {known}" if known else "none is connected: check cable and power",
             )
         index = ids.index(wanted) if wanted in ids else serials.index(wanted)
