@@ -39,7 +39,7 @@ _SPECS = {
     "ROI": _Spec("int", 50, 8, 256, "tracking.roi_size_px"),
     "magnification": _Spec("number", 1, 1),
     "tracks max datapoints": _Spec(
-        "int", 1_000_000, 1, why_not="plots keep what they show, whatever its length"
+        "int", 1_000_000, 1, why_not="the history that plots show has a length of its own"
     ),
     "save tracking ROI positions": _Spec(
         "bool", False, why_not="positions in px of the whole frame are always saved"

@@ -1,0 +1,1 @@
+"""`beadscope settings …`: look up, change, check, share and import settings; profiles."""
