@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.devices import (
-    DeviceInfo,
     Motor,
     find_cameras,
     find_motors,
@@ -53,40 +54,60 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         open_camera("rare")
 
 
-def _two_stages() -> tuple[DeviceInfo, ...]:
+_VENDOR = """
+import os, sys, time
+from napari_beadscope.core.errors import DeviceError
+from napari_beadscope.devices import DeviceInfo
+
+def stage():
+    print("Vendor SDK 4.2 (c)", flush=True)
     return (
         DeviceInfo("stage:7", "Stage 7", usual_name="focus"),
         DeviceInfo("stage:8", "Stage 8", "its power is off", "focus"),
     )
 
-
-def _none() -> tuple[DeviceInfo, ...]:
+def lens():
     return ()
 
-
-def _failing() -> tuple[DeviceInfo, ...]:
+def arm():
     raise DeviceError("the driver does not answer", "start it")
 
+def wheel():
+    os._exit(9)
 
-def test_what_is_connected_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, search in (("stage", _two_stages), ("lens", _none), ("arm", _failing)):
-        monkeypatch.setattr(registry, f"_search_{name}", search, raising=False)
-        kind = registry.MotorKind(
+def lamp():
+    time.sleep(1000)
+"""
+
+
+def test_what_is_connected_is_found_whatever_a_library_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "vendor_of_stages.py").write_text(_VENDOR)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(registry, "_PATIENCE_S", 15.0)
+    monkeypatch.setattr(registry, "_MOTORS", {**registry._MOTORS})
+    for name, kind in tuple(registry._MOTORS.items()):
+        if kind.discover:
+            del registry._MOTORS[name]
+    for name in ("stage", "lens", "arm", "wheel", "lamp"):
+        registry._MOTORS[name] = registry.MotorKind(
             f"{name}:SERIAL",
             f"A kind of {name}",
             "focus",
             "no.such:thing",
             "no.such:options",
             argument_needed=True,
-            discover=f"napari_beadscope.devices.registry:_search_{name}",
+            discover=f"vendor_of_stages:{name}",
         )
-        monkeypatch.setitem(registry._MOTORS, name, kind)
     found = {motor.id: motor for motor in find_motors()}
     assert found["stage:7"].available
     assert found["stage:7"].usual_name == "focus"
     assert found["stage:8"].why_not == "its power is off"
     assert found["lens:SERIAL"].why_not == "none is connected"
     assert found["arm:SERIAL"].why_not == "the driver does not answer: start it"
+    assert found["wheel:SERIAL"].why_not == "its library ended the search with exit code 9"
+    assert found["lamp:SERIAL"].why_not == "its library did not answer within 15 s"
     assert found["simulated-focus"].available
     listed = {motor.id for motor in list_motors()}
     assert {"stage:SERIAL", "lens:SERIAL", "arm:SERIAL"} <= listed

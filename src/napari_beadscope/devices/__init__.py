@@ -15,9 +15,9 @@ from napari_beadscope.devices.camera import (
     ResumableMotor,
     Sensor,
 )
+from napari_beadscope.devices.found import DeviceInfo
 from napari_beadscope.devices.motor import MotorBase, SensorBase
 from napari_beadscope.devices.registry import (
-    DeviceInfo,
     absolute_id,
     find_cameras,
     find_motors,

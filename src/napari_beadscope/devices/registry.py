@@ -5,17 +5,20 @@ Owns the tables; the modules they name are imported on use. Must not know any de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
+from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.devices import own
 from napari_beadscope.devices.camera import Camera, Motor, MotorReadout, Sensor
+from napari_beadscope.devices.found import DeviceInfo
+from napari_beadscope.devices.search import search
 
 _HERE = "napari_beadscope.devices"
+_PATIENCE_S = 30.0  # for libraries that look for devices
 _Kind = TypeVar("_Kind", "CameraKind", "MotorKind")
 
 
@@ -25,8 +28,9 @@ class CameraKind:
 
     ``factory`` is ``module:name`` of what makes it from ``(argument, options, motors)``, where
     the argument is what follows ``PREFIX:`` in the ID; ``needs`` are modules that must be
-    installed, ``extra`` the package extra that brings them; ``discover`` is ``module:name`` of
-    what returns a `DeviceInfo` for each device that is there, '' if nothing can be looked for;
+    installed, ``extra`` the package extra that brings them; ``check`` is ``module:name`` of what
+    says why it cannot be used although those are; ``discover`` is ``module:name`` of what
+    returns a `DeviceInfo` for each device that is there, '' if nothing can be looked for;
     ``absolute`` is ``module:name`` of what gives an argument that holds a path its whole path.
     """
 
@@ -36,6 +40,7 @@ class CameraKind:
     argument_needed: bool = False
     needs: tuple[str, ...] = ()
     extra: str = ""
+    check: str = ""
     discover: str = ""
     absolute: str = ""
 
@@ -57,26 +62,9 @@ class MotorKind:
     argument_needed: bool = False
     needs: tuple[str, ...] = ()
     extra: str = ""
+    check: str = ""
     discover: str = ""
     absolute: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """A camera or motor one can ask for by `id`; ``why_not`` is '' if it can be had.
-
-    ``usual_name`` is what a motor is called unless it is given another name.
-    """
-
-    id: str
-    label: str
-    why_not: str = ""
-    usual_name: str = ""
-
-    @property
-    def available(self) -> bool:
-        """Whether it can be had."""
-        return not self.why_not
 
 
 _CAMERAS = {
@@ -108,6 +96,14 @@ _CAMERAS = {
         needs=("harvesters", "genicam"),
         extra="genicam",
         discover=f"{_HERE}.genicam.harvester:find_genicam",
+    ),
+    "aravis": CameraKind(
+        "aravis:DEVICE",
+        "GigE Vision or USB3 Vision camera through Aravis",
+        f"{_HERE}.aravis.camera:open_aravis",
+        argument_needed=True,
+        check=f"{_HERE}.aravis.library:why_not",
+        discover=f"{_HERE}.aravis.camera:find_aravis",
     ),
     "micromanager": CameraKind(
         "micromanager:FILE.cfg",
@@ -174,7 +170,7 @@ def _load(target: str) -> Any:
 def _missing(kind: CameraKind | MotorKind) -> str:
     lacking = [name for name in kind.needs if find_spec(name) is None]
     if not lacking:
-        return ""
+        return str(_load(kind.check)()) if kind.check else ""
     return f"{', '.join(lacking)} is not installed; pip install 'napari-beadscope[{kind.extra}]'"
 
 
@@ -183,14 +179,17 @@ def _info(kind: CameraKind | MotorKind, why_not: str = "") -> DeviceInfo:
     return DeviceInfo(kind.example, kind.label, why_not or _missing(kind), name)
 
 
-def _find(kind: CameraKind | MotorKind) -> tuple[DeviceInfo, ...]:
-    if _missing(kind) or not kind.discover:
-        return (_info(kind),)
-    try:
-        found: tuple[DeviceInfo, ...] = tuple(_load(kind.discover)())
-    except BeadscopeError as error:
-        return (_info(kind, str(error)),)
-    return found or (_info(kind, "none is connected"),)
+def _find(kinds: Sequence[CameraKind | MotorKind]) -> tuple[DeviceInfo, ...]:
+    wanted = [kind for kind in kinds if kind.discover and not _missing(kind)]
+    answers = iter(search([kind.discover for kind in wanted], _PATIENCE_S))
+    found: list[DeviceInfo] = []
+    for kind in kinds:
+        answer = next(answers) if kind in wanted else ""
+        if isinstance(answer, str):
+            found.append(_info(kind, answer))
+        else:
+            found += answer or [_info(kind, "none is connected")]
+    return tuple(found)
 
 
 def list_cameras() -> tuple[DeviceInfo, ...]:
@@ -218,14 +217,15 @@ def list_motors() -> tuple[DeviceInfo, ...]:
 def find_cameras() -> tuple[DeviceInfo, ...]:
     """Return the cameras that are connected, and each kind of which there is none, with why.
 
-    Loads the libraries of all vendors that are installed, which takes seconds.
+    The libraries of all vendors that are installed look for them, in processes of their own,
+    which takes seconds.
     """
-    return tuple(info for kind in _CAMERAS.values() for info in _find(kind))
+    return _find(tuple(_CAMERAS.values()))
 
 
 def find_motors() -> tuple[DeviceInfo, ...]:
     """Return the motors that are connected, and each kind of which there is none, with why."""
-    return tuple(info for kind in _MOTORS.values() for info in _find(kind))
+    return _find(tuple(_MOTORS.values()))
 
 
 def open_camera(

@@ -20,9 +20,9 @@ import numpy as np
 
 from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.devices.camera import MotorReadout
+from napari_beadscope.devices.found import DeviceInfo
 from napari_beadscope.devices.genicam.camera import GenicamCamera, Grabbed
 from napari_beadscope.devices.genicam.nodes import Value, library_words, unreadable, unsettable
-from napari_beadscope.devices.registry import DeviceInfo
 from napari_beadscope.devices.vendor import Steps, camera_lost, vendor_library
 
 _FOLDERS = "GENICAM_GENTL64_PATH"

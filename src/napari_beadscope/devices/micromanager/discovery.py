@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from napari_beadscope.devices.found import DeviceInfo
 from napari_beadscope.devices.micromanager.address import Configuration, adapters_folder
 from napari_beadscope.devices.micromanager.host import read_word
-from napari_beadscope.devices.registry import DeviceInfo
 
 _USUAL_NAMES = {"": "focus", "x": "x", "y": "y"}
 
