@@ -32,6 +32,8 @@ GUI_PACKAGES = [
     "libxkbcommon-x11-0",
 ]  # fmt: skip
 SCREEN_PACKAGES = ["xvfb", "xauth"]
+#: The Aravis library, and its fake camera for the tests.
+CAMERA_PACKAGES = ["aravis-tools"]
 SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24"]
 
 #: Where pytest notes what failed, and how many failures are no accident of a busy machine.
@@ -85,8 +87,8 @@ def test(extra: list[str]) -> int:
     """
     if sys.platform == "linux":
         system_packages(
-            [*SCREEN_PACKAGES, *GUI_PACKAGES],
-            "a bare Linux server lacks a virtual screen and the libraries that Qt needs",
+            [*SCREEN_PACKAGES, *GUI_PACKAGES, *CAMERA_PACKAGES],
+            "a bare Linux server lacks a virtual screen, a library for cameras and what Qt needs",
         )
     install("all,pyside6,test")
     os.chdir(REPO)
