@@ -24,8 +24,8 @@ from napari_beadscope.devices.aravis.library import (
 )
 from napari_beadscope.devices.aravis.nodes import AravisNodes
 from napari_beadscope.devices.camera import MotorReadout
-from napari_beadscope.devices.genicam.camera import GenicamCamera, Grabbed
 from napari_beadscope.devices.found import DeviceInfo
+from napari_beadscope.devices.genicam.camera import GenicamCamera, Grabbed
 from napari_beadscope.devices.vendor import camera_lost
 
 _SUCCESS = 0  # of the enum ArvBufferStatus
