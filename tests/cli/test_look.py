@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from napari_beadscope import __version__
 from napari_beadscope.core.commands import command_names
 from napari_beadscope.core.types import METHODS
@@ -46,6 +48,16 @@ def test_cameras() -> None:
     found = beadscope("cameras", "--json").data["cameras"]
     assert {one["id"] for one in found} >= {"simulated", "replay:PATH"}
     assert all(one["available"] or one["why_not"] for one in found)
+
+
+def test_what_is_connected_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYLON_CAMEMU", "1")
+    found = {one["id"]: one for one in beadscope("cameras", "--json").data["cameras"]}
+    assert found["pylon:0815-0000"]["available"]
+    text = beadscope("motors").out
+    assert "simulated-focus" in text
+    motors = beadscope("motors", "--json").data["motors"]
+    assert all(one["available"] or one["why_not"] for one in motors)
 
 
 def test_help_comes_at_once() -> None:

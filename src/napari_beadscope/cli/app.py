@@ -174,10 +174,18 @@ def track(
 
 @app.command()
 def cameras(as_json: Json = False, verbose: Verbose = False) -> None:
-    """List what can be opened, and why the rest cannot."""
+    """List the cameras that are connected, and why others are not."""
     from napari_beadscope.cli.look import cameras
 
     cameras(Output(as_json))
+
+
+@app.command()
+def motors(as_json: Json = False, verbose: Verbose = False) -> None:
+    """List the motors and sensors that are connected, and why others are not."""
+    from napari_beadscope.cli.look import motors
+
+    motors(Output(as_json))
 
 
 @app.command(short_help="Show versions, backends, folders, engines.")

@@ -1,4 +1,4 @@
-"""`beadscope cameras` and `beadscope info`: what there is on this machine.
+"""`beadscope cameras`, `beadscope motors` and `beadscope info`: what there is on this machine.
 
 Must not start or change anything.
 """
@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from napari_beadscope import __version__
 from napari_beadscope.cli.engines import engine_rows, engines_data
 from napari_beadscope.cli.output import Output, table
 from napari_beadscope.core.errors import BeadscopeError, InputError
+
+if TYPE_CHECKING:
+    from napari_beadscope.devices import DeviceInfo
 
 _PACKAGES = (
     "numpy", "numba", "magtrack", "cupy-cuda12x", "tifffile", "av", "napari", "PyQt6", "PySide6",
@@ -19,10 +23,20 @@ _PACKAGES = (
 
 
 def cameras(output: Output) -> None:
-    """Print every kind of camera."""
-    from napari_beadscope.devices import list_cameras
+    """Look for cameras and print those there are, and each kind of which there is none."""
+    from napari_beadscope.devices import find_cameras
 
-    found = list_cameras()
+    _devices("cameras", find_cameras(), output)
+
+
+def motors(output: Output) -> None:
+    """Look for motors and sensors and print those there are, and what is lacking."""
+    from napari_beadscope.devices import find_motors
+
+    _devices("motors", find_motors(), output)
+
+
+def _devices(noun: str, found: tuple[DeviceInfo, ...], output: Output) -> None:
     data = [
         {"id": one.id, "label": one.label, "available": one.available, "why_not": one.why_not}
         for one in found
@@ -31,7 +45,7 @@ def cameras(output: Output) -> None:
         (one.id, one.label if one.available else f"{one.label}: not here, {one.why_not}")
         for one in found
     ]
-    output.result({"cameras": data}, table(rows))
+    output.result({noun: data}, table(rows))
 
 
 def info(output: Output) -> None:
@@ -150,8 +164,9 @@ def commands(name: str | None, output: Output) -> None:
     if name is not None:
         lines = [f"{found[0].name} ({found[0].owner})", "", *found[0].doc.splitlines()]
         lines += ["", "Fields"] if found[0].fields else []
-        fields = [(f, kind, f"= {value}" if value else "") for f, kind, value in found[0].fields]
-        lines += _indented(fields)
+        lines += _indented(
+            [(f, kind, f"= {value}" if value else "") for f, kind, value in found[0].fields]
+        )
     else:
         lines = ["Commands, who carries them out, and what of Scope sends them"]
         sent = [(one, ", ".join(one.methods) or "-") for one in found]
