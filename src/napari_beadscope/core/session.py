@@ -252,9 +252,9 @@ def _gone(turn: Turn, name: str, why: str) -> None:
     )
     if not stopping:
         _tracks(turn, {key: said for key, said in turn.state.trackings.items() if key != name})
-        traceback = worker.words.traceback if worker.words else ""
+        last, text = (worker.words.what, worker.words.traceback) if worker.words else (why, "")
         if not is_loss:  # which was told in its own words
-            turn.publish(WorkerLost(name, why, traceback, again))
+            turn.publish(WorkerLost(name, worker.killed_for or last, text, again))
     session_commands.worker_gone(turn, name, why)
     if again:
         session_recording.interrupted(turn, name)
