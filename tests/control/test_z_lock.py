@@ -223,12 +223,45 @@ def test_oscillation_ends_it(wrong: float, window: int) -> None:
     assert max(map(abs, stage.focus_error_nm)) < 1000
 
 
-def test_the_wrong_sign_ends_it_before_it_gets_far() -> None:
-    stage = Stage(lambda t: 5 * t)
-    loop = run(stage, ZLock(bead=0, target_nm=1500.0, nm_per_um=-1000.0), 30)
+@pytest.mark.parametrize("away_nm", [0.0, 30.0, 2000.0])
+@pytest.mark.parametrize(
+    ("gain", "max_step_nm", "noise_nm"), [(0.5, 100.0, 9.0), (0.1, 20.0, 1.0), (1.4, 1e4, 30.0)]
+)
+def test_the_wrong_sign_ends_it_before_it_gets_far(
+    away_nm: float, gain: float, max_step_nm: float, noise_nm: float
+) -> None:
+    """Also when the height is to go a long way, and when large steps are allowed."""
+    stage = Stage(lambda t: 5 * t, noise_nm=noise_nm)
+    lock = ZLock(
+        bead=0,
+        target_nm=1500.0 - away_nm,
+        nm_per_um=-1000.0,
+        gain=gain,
+        max_step_nm=max_step_nm,
+    )
+    loop = run(stage, lock, 60)
     assert loop.state.phase == "stopped"
     assert "wrong sign" in loop.state.why
-    assert max(map(abs, stage.focus_error_nm)) < 1000
+    assert abs(stage.target_um) < 0.3
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.2, 1.0])
+@pytest.mark.parametrize("rate_nm_s", [0.0, 20.0])
+def test_drift_and_jumps_are_not_taken_for_a_wrong_sign(gain: float, rate_nm_s: float) -> None:
+    def moved(t: float) -> float:
+        return rate_nm_s * t + 300.0 * (t > 3) - 800.0 * (t > 12)
+
+    stage = Stage(moved, noise_nm=5.0)
+    loop = run(stage, ZLock(bead=0, gain=gain), 40)
+    assert loop.state.phase == "locked", loop.state.why
+
+
+def test_far_ways_are_gone_in_large_steps_once_the_height_follows() -> None:
+    stage = Stage()
+    lock = ZLock(bead=0, target_nm=-8500.0, max_step_nm=1000.0, gain=1.0)
+    loop = run(stage, lock, 10)
+    assert loop.state.phase == "locked"
+    assert abs(loop.state.error_nm or 99.0) < 20.0  # 10 um in less than 50 corrections
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.5, 1.0, 1.4])

@@ -21,8 +21,10 @@ The focus is *held* while fewer than half of the window's frames can be measured
 the focus stays, and the reason is told, when that lasts for ``patience_s``; when the motor would
 leave its limits, or does not arrive; when it oscillates (the last ten errors change sign nearly
 every time, do not shrink, and are more than noise; with windows of less than five frames, whose
-noise is not known, the last forty alternate); or when the error grows against four steps of
-``max_step_nm`` in a row (wrong sign, or drift faster than ``max_step_nm / interval_s``).
+noise is not known, the last forty alternate); when the height goes the other way at the beginning
+(wrong sign; until it is known that it follows, steps are small: `control.response`); or when later
+the error grows against four steps of ``max_step_nm`` in a row (drift is faster than
+``max_step_nm / interval_s``).
 
 Owns the decision only. Must not know where rows come from or who moves the motor.
 """
@@ -35,6 +37,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from napari_beadscope.control.response import MEMORY, UNPROVEN_NM, follows
 from napari_beadscope.core.locks import ZLock, ZState
 from napari_beadscope.core.types import Reason
 
@@ -74,7 +77,8 @@ class ZLoop:
 
     ``heights`` ``(frames, beads)`` are those since the focus rests (NaN: not measured), of
     ``beads``; ``errors`` and ``steps`` the last ones, nm; ``noise_nm`` the standard error of a
-    window's mean. Frames exposed before ``rests_ns`` don't count.
+    window's mean; ``follows`` whether the height is known to follow the focus. Frames exposed
+    before ``rests_ns`` don't count.
     """
 
     state: ZState = ZState("starting")
@@ -89,6 +93,7 @@ class ZLoop:
     errors: tuple[float, ...] = ()
     steps: tuple[float, ...] = ()
     noise_nm: float = 0.0
+    follows: bool = False
 
     def became(self, phase: str, why: str = "") -> ZLoop:
         """Return it in another phase."""
@@ -256,9 +261,14 @@ def _correct(
     """Take a share of the error away, unless something is wrong."""
     error = loop.state.error_nm
     assert error is not None
-    step = float(np.clip(lock.gain * error, -lock.max_step_nm, lock.max_step_nm))
-    loop = replace(loop, errors=(*loop.errors, error)[-_MANY_SWINGS:])
+    loop = replace(loop, errors=(*loop.errors, error)[-MEMORY:])
+    largest = lock.max_step_nm if loop.follows else min(lock.max_step_nm, UNPROVEN_NM)
     trouble = _trouble(loop, lock)
+    if not loop.follows:
+        verdict = follows(loop.errors, loop.steps, loop.noise_nm)
+        loop = replace(loop, follows=verdict is True)
+        trouble = trouble or (_went_away(error) if verdict is False else "")
+    step = float(np.clip(lock.gain * error, -largest, largest))
     target = focus.target_um + step / lock.nm_per_um
     low, high = focus.limits_um
     if not trouble and not low <= target <= high:
@@ -272,7 +282,7 @@ def _correct(
     loop = replace(
         loop,
         state=state,
-        steps=(*loop.steps, step)[-_SWINGS:],
+        steps=(*loop.steps, step)[-MEMORY:],
         told_um=target,
         told_ns=now_ns,
         due_ns=now_ns + int(lock.interval_s * 1e9),
@@ -294,11 +304,15 @@ def _trouble(loop: ZLoop, lock: ZLock) -> str:
         return ""
     at_full = bool((steps >= lock.max_step_nm * (1 - 1e-9)).all())
     if at_full and abs(last[-1]) > abs(last[0]) + floor:
-        return (
-            f"the error grew to {last[-1]:.0f} nm against the largest steps: nm per um has the "
-            "wrong sign, or the drift is too fast for step and interval"
-        )
+        return _went_away(float(last[-1]))
     return ""
+
+
+def _went_away(error_nm: float) -> str:
+    return (
+        f"the error grew to {error_nm:.0f} nm against the corrections: nm per um has the wrong "
+        "sign, or the drift is too fast for step and interval"
+    )
 
 
 def _swing(errors: np.ndarray, floor: float) -> float:
@@ -313,6 +327,7 @@ def _swing(errors: np.ndarray, floor: float) -> float:
 
 def _long_swing(errors: np.ndarray) -> float:
     """Return the size of an oscillation in errors whose noise is not known, nm; 0 for none."""
+    errors = errors[-_MANY_SWINGS:]
     if len(errors) < _MANY_SWINGS:
         return 0.0
     alike = float(errors[1:] @ errors[:-1]) / max(float(errors @ errors), _CLOSE_UM)
