@@ -7,6 +7,7 @@ rings or engines.
 from __future__ import annotations
 
 import ctypes
+import re
 import threading
 import time
 from contextlib import suppress
@@ -28,6 +29,7 @@ from napari_beadscope.devices.found import DeviceInfo
 from napari_beadscope.devices.genicam.camera import GenicamCamera, Grabbed
 from napari_beadscope.devices.vendor import camera_lost
 
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _SUCCESS = 0  # of the enum ArvBufferStatus
 #: A camera stays with a program that was killed until it has missed its heartbeat, 3 s as a rule.
 _CONTROL_PATIENCE_S, _CONTROL_PAUSE_S = 6.0, 0.25
@@ -91,7 +93,7 @@ class AravisCamera(GenicamCamera):
 
     def _find(self) -> Pointer:
         try:
-            name = self.device.encode()
+            name = self._address().encode()
             return Pointer(self._lib.ask("arv_camera_new", name, returns=Pointer))
         except AravisError as error:
             raise DeviceError(
@@ -99,6 +101,17 @@ class AravisCamera(GenicamCamera):
                 "check its power and cable, and that its address is in this machine's network;"
                 " beadscope cameras lists those that answer",
             ) from error
+
+    def _address(self) -> str:
+        """Return the address of a network camera, else its ID.
+
+        By its address Aravis takes the network that leads there; by its ID any through which a
+        broadcast reached it, so that its frames may never arrive at a machine with two networks.
+        """
+        for one in () if _ADDRESS.fullmatch(self.device) else self._lib.find():
+            if self.device in (one.id, one.serial):
+                return one.address if _ADDRESS.fullmatch(one.address) else one.id
+        return self.device
 
     def _device(self, camera: Pointer) -> Pointer:
         return Pointer(self._lib.call("arv_camera_get_device", camera, returns=Pointer))
