@@ -132,9 +132,13 @@ class LookOnce(Message, frozen=True):
 
 
 class KnowMotors(Message, frozen=True):
-    """Camera: the motors, in the order of their rows in the table of positions."""
+    """Camera, recorder: the motors, in the order of their rows in the tables of positions.
+
+    A row that is free has no name; a motor that has not been ready yet has no unit.
+    """
 
     names: tuple[str, ...]
+    units: tuple[str, ...] = ()
 
 
 class Move(Message, frozen=True):

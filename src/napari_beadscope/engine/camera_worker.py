@@ -119,7 +119,7 @@ class CameraWorker(RingWorker):
                 self._set(number, name, value)
             case ListProperties(number):
                 self.done(number, value=self._properties())
-            case KnowMotors(names):
+            case KnowMotors(names=names):
                 self._motor_names = names
             case _:
                 super().obey(order)

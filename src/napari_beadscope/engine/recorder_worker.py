@@ -23,6 +23,7 @@ from napari_beadscope.core.orders import (
     End,
     Finished,
     KnowAnnotations,
+    KnowMotors,
     Order,
     Ready,
     RecordingFailed,
@@ -32,6 +33,7 @@ from napari_beadscope.core.orders import (
 )
 from napari_beadscope.core.types import Annotation, FrameStamp, TrackerTask
 from napari_beadscope.engine.config import RECORDER_CLAIM, WorkerConfig
+from napari_beadscope.engine.motor_log import MotorLog
 from napari_beadscope.engine.row_merge import RowMerge
 from napari_beadscope.engine.worker import FrameWorker
 from napari_beadscope.ring import FrameReader, TrackReader, TrackRingSpec
@@ -62,6 +64,7 @@ class RecorderWorker(FrameWorker):
             TrackReader.attach(TrackRingSpec(name, shared.track_rows), writable=True)
             for name in shared.track_rings
         )
+        self._motors = MotorLog(shared)
         self._writer: RecordingWriter | None = None
         self._merge: RowMerge | None = None
         self._began = False
@@ -91,6 +94,8 @@ class RecorderWorker(FrameWorker):
                 self._give_up_tracker(tracker, why)
             case KnowAnnotations(annotations):
                 self._annotate(annotations)
+            case KnowMotors(names, units):
+                self._motors.know(names, units)
             case Remark(text):
                 if self._writer is not None:
                     last = self._writer.last_frame
@@ -113,6 +118,7 @@ class RecorderWorker(FrameWorker):
             is_complete = self._is_complete()  # asked first: rows that come now are written next
             if self._merge is not None:
                 wrote += self._merge.write(self._writer, self._next)
+            self._motors.write(self._writer)
             self.beat(frames=self._writer.frames_written, rows=self._writer.rows_written)
             if is_complete and not wrote:
                 self._finish()
@@ -143,6 +149,7 @@ class RecorderWorker(FrameWorker):
         if self._writer is not None:
             self._writer.close()
         super().close()
+        self._motors.close()
         for ring in self._tracks:
             ring.close()
 
@@ -228,6 +235,7 @@ class RecorderWorker(FrameWorker):
             return
         self._next = max(self._next, first)
         self._began, self._stop = True, stop
+        self._motors.begin()
         if self._annotations:
             self._annotate(self._annotations)
         if self._merge is not None:
@@ -260,6 +268,7 @@ class RecorderWorker(FrameWorker):
         writer = self._writer
         note = "the engine's supervisor died; the recording ends there" if self.is_orphan else ""
         self._name_untracked(writer)
+        self._motors.write(writer, last=True)
         writer.finish(note=note)
         self._let_go("FINISHED")
         self.report(Finished(self._number, writer.frames_written, writer.rows_written))
@@ -283,6 +292,7 @@ class RecorderWorker(FrameWorker):
         self._let_go("READY")
 
     def _end_early(self, writer: RecordingWriter, note: str) -> None:
+        self._motors.write(writer, last=True)
         try:
             writer.finish(note=note)
         except BeadscopeError as error:

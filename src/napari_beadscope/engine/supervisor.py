@@ -188,7 +188,7 @@ class Supervisor:
         for effect in effects:
             self._carry_out(effect)
         if isinstance(stimulus, Said) and isinstance(stimulus.report, Ready):
-            self._callers.tell("camera", KnowMotors(self._motor_names()))
+            self._tell_motors()
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -216,6 +216,13 @@ class Supervisor:
                 self._release_claims(name)
             case Exit():
                 self._alive = False
+
+    def _tell_motors(self) -> None:
+        """Let those that read the motors' tables know whose rows are whose."""
+        names = self._motor_names()
+        units = tuple(self._state.reaches.get(name, ("",))[0] for name in names)
+        for worker in ("camera", "recorder"):
+            self._callers.tell(worker, KnowMotors(names, units))
 
     # workers
 

@@ -27,7 +27,7 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 State = Literal["open", "complete", "recovered"]
-Kind = Literal["video", "roi", "frames", "tracks", "profiles", "zlut"]
+Kind = Literal["video", "roi", "frames", "tracks", "profiles", "zlut", "motors"]
 
 
 class _Part(BaseModel):

@@ -16,6 +16,7 @@ from napari_beadscope.storage import tables
 from napari_beadscope.storage.layout import LOCK_NAME, bead_name
 from napari_beadscope.storage.lock import WritingLock
 from napari_beadscope.storage.manifest import MANIFEST_NAME, Manifest
+from napari_beadscope.storage.motor_table import MOTORS_NAME, MotorTable
 from napari_beadscope.storage.pixels import PixelSink, open_sink
 from napari_beadscope.storage.space import Reserve
 from napari_beadscope.storage.tables import FRAMES_NAME, PROFILES_NAME, TRACKS_NAME, TableWriter
@@ -33,6 +34,7 @@ class OpenFiles:
     pixels: PixelSink
     frames: TableWriter
     tracks: TrackTables | None
+    motors: MotorTable
 
     def close(self) -> None:
         """Close everything and let go of the lock."""
@@ -40,6 +42,7 @@ class OpenFiles:
         self.frames.close()
         if self.tracks is not None:
             self.tracks.close()
+        self.motors.close()
         self.lock.release()
 
 
@@ -54,9 +57,11 @@ def open_files(folder: Path, manifest: Manifest, lock: WritingLock, pages: int =
         if manifest.mode.tracks:
             tracks = TrackTables(folder, manifest)
             opened.callback(tracks.close)
+        motors = MotorTable(folder)
+        opened.callback(motors.close)
         pixels = open_sink(folder, manifest, pages)
         opened.pop_all()
-    return OpenFiles(lock, reserve, pixels, frames, tracks)
+    return OpenFiles(lock, reserve, pixels, frames, tracks, motors)
 
 
 def check_beads(manifest: Manifest) -> None:
@@ -99,6 +104,7 @@ def refuse_recording(folder: Path) -> None:
         FRAMES_NAME,
         TRACKS_NAME,
         PROFILES_NAME,
+        MOTORS_NAME,
         "video_*.ome.tif",
         "bead_*.ome.tif",
     ):
@@ -124,7 +130,7 @@ def copy_zlut(folder: Path, manifest: Manifest) -> None:
 
 def discard(folder: Path, manifest: Manifest, lock: WritingLock) -> None:
     """Remove what a recording that could not begin has left."""
-    names = [MANIFEST_NAME, FRAMES_NAME, TRACKS_NAME, _ZLUT_NAME, LOCK_NAME]
+    names = [MANIFEST_NAME, FRAMES_NAME, TRACKS_NAME, MOTORS_NAME, _ZLUT_NAME, LOCK_NAME]
     Reserve(folder).give_up()
     for name in [*names, *(bead_name(bead.bead) for bead in manifest.beads)]:
         with contextlib.suppress(OSError):

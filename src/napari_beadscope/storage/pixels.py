@@ -12,7 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_beadscope.core.types import Roi
+from napari_beadscope.core.errors import StorageError
+from napari_beadscope.core.types import FrameStamp, Roi
 from napari_beadscope.storage.layout import (
     bead_name,
     bead_spec,
@@ -242,6 +243,31 @@ def open_sink(folder: Path, manifest: Manifest, pages: int = 0) -> PixelSink:
     if manifest.mode.rois:
         return BeadMovies(folder, manifest, pages)
     return NoPixels(pages)
+
+
+def check_frames(
+    manifest: Manifest, frames: Frames | None, stamps: Sequence[FrameStamp], newest: int | None
+) -> None:
+    """Raise StorageError unless frames fit into the recording and follow frame `newest`."""
+    mode, wanted = manifest.mode, manifest.frame_format
+    if frames is None:
+        if mode.video or mode.rois:
+            raise StorageError(f"mode {mode.value} needs the frames' pixels")
+    elif len(frames) != len(stamps):
+        raise StorageError(f"{len(frames)} frames came with {len(stamps)} stamps")
+    elif len(frames):
+        shapes = {(frame.shape, frame.dtype.name) for frame in frames}
+        if shapes != {(wanted.shape, wanted.dtype)}:
+            shape, dtype = next(iter(shapes - {(wanted.shape, wanted.dtype)}))
+            raise StorageError(
+                f"a frame of {shape} {dtype} does not fit into a recording of "
+                f"{wanted.shape} {wanted.dtype}",
+                "stop the recording before changing the camera's format",
+            )
+    for stamp in stamps:
+        if newest is not None and stamp.frame <= newest:
+            raise StorageError(f"frame {stamp.frame} came after frame {newest}")
+        newest = stamp.frame
 
 
 def file_record(path: Path, kind: str, frames: int) -> FileRecord:

@@ -19,6 +19,7 @@ from napari_beadscope.storage.annotations import ANNOTATIONS_NAME, read_annotati
 from napari_beadscope.storage.confirm import pages_of, pages_present, read_index
 from napari_beadscope.storage.layout import bead_name, bead_spec, video_spec
 from napari_beadscope.storage.manifest import MANIFEST_NAME, Manifest, RangeRecord
+from napari_beadscope.storage.motor_table import positions_at, read_motors
 from napari_beadscope.storage.tables import PROFILES_NAME, TRACKS, TRACKS_NAME
 from napari_beadscope.storage.tiff import MovieSpec, map_movie
 
@@ -142,6 +143,32 @@ class Recording:
         """
         path = self.folder / ANNOTATIONS_NAME
         return read_annotations(path) if path.exists() else {}
+
+    @cached_property
+    def motors(self) -> np.ndarray:
+        """All samples of motors.csv, structured `storage.motor_table.MOTORS`; else empty.
+
+        ``time_s`` since the first frame, ``motor``, ``position`` and its ``unit``.
+        """
+        return read_motors(self.folder)
+
+    def motor_positions(self, motor: str, times_s: np.ndarray | None = None) -> np.ndarray:
+        """Return where a motor was, or what a sensor read, between its samples by interpolation.
+
+        Parameters
+        ----------
+        motor : str
+            Its name.
+        times_s : ndarray (t,), optional
+            Seconds since the first frame, such as ``tracks["time_s"]``; else those of all frames.
+
+        Raises
+        ------
+        StorageError
+            There is no such motor in the recording.
+        """
+        times = self.times_s if times_s is None else np.asarray(times_s, np.float64)
+        return positions_at(self.motors, motor, times)
 
     @cached_property
     def profiles(self) -> np.ndarray:

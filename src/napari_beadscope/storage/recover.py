@@ -26,6 +26,7 @@ from napari_beadscope.storage.manifest import (
     RangeRecord,
     write_atomic,
 )
+from napari_beadscope.storage.motor_table import MOTORS_NAME, describe
 from napari_beadscope.storage.pixels import file_record
 from napari_beadscope.storage.space import Reserve, write_failure
 from napari_beadscope.storage.tables import FRAMES, FRAMES_NAME, PROFILES_NAME, TRACKS_NAME
@@ -103,7 +104,7 @@ def _damaged(folder: Path, manifest: Manifest) -> bool:
 
 def _refuse_links(folder: Path, manifest: Manifest) -> None:
     """Repairing through a link would change a file elsewhere."""
-    tables_here = (folder / name for name in (FRAMES_NAME, TRACKS_NAME, PROFILES_NAME))
+    tables_here = (folder / name for name in (FRAMES_NAME, TRACKS_NAME, PROFILES_NAME, MOTORS_NAME))
     for path in (*tables_here, *(movie for movie, _ in movie_files(folder, manifest))):
         if path.is_symlink():
             raise StorageError(f"{path} is a link", "put the file itself there, then recover")
@@ -223,12 +224,14 @@ def _finish_one(path: Path, spec: MovieSpec, pages: int, repaired: list[str]) ->
 
 def _repair_tables(folder: Path, manifest: Manifest, repaired: list[str]) -> np.ndarray:
     """Cut torn lines off; return the frames that have track rows."""
-    for name in (TRACKS_NAME, PROFILES_NAME):
+    for name in (TRACKS_NAME, PROFILES_NAME, MOTORS_NAME):
         path = folder / name
         if path.exists() and (cut := path.stat().st_size - tables.whole_lines_end(path)):
             repaired.append(f"{name} ended in a torn line of {cut} bytes")
             with open(path, "rb+") as file:
                 file.truncate(path.stat().st_size - cut)
+    if (folder / MOTORS_NAME).exists():
+        manifest.files.append(describe(folder / MOTORS_NAME))
     if not manifest.mode.tracks:
         return np.empty(0, np.int64)
     path = folder / TRACKS_NAME

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Self
@@ -30,7 +30,7 @@ from napari_beadscope.storage.opening import (
     discard,
     open_files,
 )
-from napari_beadscope.storage.pixels import Frames, file_record
+from napari_beadscope.storage.pixels import Frames, check_frames, file_record
 from napari_beadscope.storage.space import check_space, free_bytes, write_failure
 
 _log = logging.getLogger(__name__)
@@ -217,7 +217,9 @@ class RecordingWriter:
             Wrong size, type or order: nothing was written. Disk full or failing: every frame up
             to `last_frame` is safe, and `finish` still works.
         """
-        self._check_frames(frames, stamps)
+        if self._closed:
+            raise StorageError(f"the recording in {self.folder} is closed")
+        check_frames(self.manifest, frames, stamps, self.last_frame)
         if not stamps:
             return
         self.begin(stamps[0])
@@ -262,6 +264,24 @@ class RecordingWriter:
         self._ledger.got_tracks(frames)
         self._last_tracked = max(self._last_tracked, int(frames.max()))
         self.manifest.rows_written += len(rows)
+
+    def write_motors(self, motors: Iterable[tuple[str, str, np.ndarray]]) -> None:
+        """Append samples to motors.csv: of each motor name, unit, ``time_ns`` and ``value``.
+
+        Raises
+        ------
+        StorageError
+            The disk is full: nothing was written.
+        """
+        try:
+            self._files.motors.append(motors, self._origin[1])
+        except OSError as error:
+            raise write_failure(self.folder, error) from error
+
+    def motors_after_ns(self) -> int:
+        """Return the time after which samples of motors are not on disk yet, monotonic ns."""
+        last_s = self._files.motors.last_time_s()
+        return 0 if math.isinf(last_s) else self._origin[1] + round(last_s * 1e9) + 1000
 
     def note_gap(self, first: int, last: int, cause: str) -> None:
         """Say why frames `first` to `last` are not, or will not be, written."""
@@ -315,30 +335,6 @@ class RecordingWriter:
     @property
     def _origin(self) -> tuple[int, int]:
         return self.manifest.first_frame or 0, self.manifest.first_time_ns or 0
-
-    def _check_frames(self, frames: Frames | None, stamps: Sequence[FrameStamp]) -> None:
-        if self._closed:
-            raise StorageError(f"the recording in {self.folder} is closed")
-        mode, wanted = self.manifest.mode, self.manifest.frame_format
-        if frames is None:
-            if mode.video or mode.rois:
-                raise StorageError(f"mode {mode.value} needs the frames' pixels")
-        elif len(frames) != len(stamps):
-            raise StorageError(f"{len(frames)} frames came with {len(stamps)} stamps")
-        elif len(frames):
-            shapes = {(frame.shape, frame.dtype.name) for frame in frames}
-            if shapes != {(wanted.shape, wanted.dtype)}:
-                shape, dtype = next(iter(shapes - {(wanted.shape, wanted.dtype)}))
-                raise StorageError(
-                    f"a frame of {shape} {dtype} does not fit into a recording of "
-                    f"{wanted.shape} {wanted.dtype}",
-                    "stop the recording before changing the camera's format",
-                )
-        newest = self.last_frame
-        for stamp in stamps:
-            if newest is not None and stamp.frame <= newest:
-                raise StorageError(f"frame {stamp.frame} came after frame {newest}")
-            newest = stamp.frame
 
     def _write_part(self, frames: Frames, stamps: Sequence[FrameStamp]) -> None:
         pixels, (first_frame, first_ns) = self._files.pixels, self._origin
@@ -395,6 +391,7 @@ class RecordingWriter:
         records = [file_record(files.frames.path, "frames", manifest.frames_written)]
         if files.tracks is not None:
             records += files.tracks.finish(manifest.rows_written)
+        records += files.motors.finish()
         if manifest.calibration.zlut:
             records.append(file_record(self.folder / manifest.calibration.zlut, "zlut", 0))
         return records
