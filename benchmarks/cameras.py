@@ -76,6 +76,18 @@ ROWS = (
         settings={"fps": "max"},
         environment={"GENICAM_GENTL64_PATH": _package_folder("genicam")},
     ),
+    Row(
+        "MMCore DemoCamera, 16 bit",
+        "micromanager:demo",
+        options={
+            "properties": {
+                "Camera.OnCameraCCDXSize": 2048,
+                "Camera.OnCameraCCDYSize": 2048,
+                "Camera.FastImage": 1,  # the same image again and again: the core is measured
+            }
+        },
+        settings={"exposure_ms": 0.1},
+    ),
 )
 
 
