@@ -14,6 +14,7 @@ from fake_motors import FakeMotors
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError, StateError
 from napari_beadscope.core.locks import HeldBead, Locks, XYLock, XYState, ZLock, ZState
+from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import (
     TRACK_ROW,
     Annotation,
@@ -67,6 +68,8 @@ class FakeScope(FakeMotors):
         self.locks = Locks()
         self.engine = FakeEngine()
         self.calibration = Calibration()
+        self.settings = Settings()
+        self.missing_motors: dict[str, Exception] = {}
         self.method = "precise"
         self.step = ""
         self.exposure_ms = 2.0
@@ -257,6 +260,16 @@ class FakeScope(FakeMotors):
         self._called("set_method")
         self.method = method
 
+    def set_settings(self, changes: Mapping[str, Any]) -> None:
+        self._called("set_settings")
+        if self.recording:
+            raise StateError("cannot change the settings while recording", "stop the recording")
+        self.settings = self.settings.replace(changes)
+        tracking = self.settings.tracking
+        self.calibration = Calibration(tracking.nm_per_px, tracking.zlut)
+        self.method = tracking.method
+        self.emit(messages.SettingsChanged(self.settings.to_dict()))
+
     def start_recording(
         self,
         folder: str | Path,
@@ -367,6 +380,7 @@ class FakeScopes:
         self.engines = tuple(engines)
         self.fail_with: dict[str, Exception] = {}
         self.recording = ""
+        self.missing: dict[str, Exception] = {}
         self.running_options: dict[str, Any] = {}  # what an engine that runs was started with
 
     @property
@@ -376,6 +390,7 @@ class FakeScopes:
     def create(self, camera_id: str, options: dict[str, Any]) -> FakeScope:
         scope = FakeScope(camera_id, options)
         scope.fail_with.update(self.fail_with)
+        scope.missing_motors = dict(self.missing)
         self.made.append(scope)
         return scope
 

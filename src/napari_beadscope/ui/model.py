@@ -99,7 +99,9 @@ class SessionModel:
     annotations: dict[int, Annotation] = field(default_factory=dict)  # replaced, never changed
     locked: frozenset[int] = frozenset()  # beads that the XY-lock moves
     locks: Locks = Locks()  # what was asked for, and how it goes
-    settings: Settings = Settings()  # as they are saved
+    settings: Settings = Settings()  # as they are saved for this microscope
+    settings_in_use: Settings | None = None  # those of the engine, None without one
+    profiles: tuple[str, ...] = ()
     settings_changes: dict[str, Any] = field(default_factory=dict)  # not saved yet, by name
     roi_size_px: int = 0  # 0: what suits the beads that are found
     click_roi_px: int = DEFAULT_ROI_PX  # of a bead added by click, as long as nothing else says

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_beadscope.core.locks import Locks, XYState
+    from napari_beadscope.core.settings import Settings
     from napari_beadscope.core.types import Annotation, Bead, Calibration, FrameFormat, FrameStamp
 
 
@@ -162,6 +163,20 @@ class ScopePort(Protocol):
         """Make a Z-LUT by a focus sweep."""
         ...
 
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold in the engine."""
+        ...
+
+    def set_settings(self, changes: Mapping[str, Any]) -> Any:
+        """Let other settings hold in the engine, and tell every front end."""
+        ...
+
+    @property
+    def missing_motors(self) -> Mapping[str, Exception]:
+        """Motors of the settings that could not be started, and why."""
+        ...
+
     def camera_properties(self) -> Sequence[Mapping[str, Any]]:
         """Return what can be set on the camera."""
         ...
@@ -253,8 +268,9 @@ class EngineScopes:
         from napari_beadscope.script import Scope
 
         scope = Scope(camera_id, options=options)
-        for motor in motors_of_camera(camera_id):
-            scope.add_hardware(motor.usual_name, motor.id)
+        if scope.settings.hardware.motors is None:
+            for motor in motors_of_camera(camera_id):
+                scope.add_hardware(motor.usual_name, motor.id)
         return scope
 
     def attach(self, engine_id: str) -> ScopePort:

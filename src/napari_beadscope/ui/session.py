@@ -316,6 +316,7 @@ class Session:
         self._scope = scope
         self._started_with = started_with
         self.model.status = None
+        self.model.settings_in_use = scope.settings
         self._watch = EngineWatch(scope)
         self._locks.take(scope.locks)
 
@@ -326,6 +327,7 @@ class Session:
         if self._scope is not None:
             self._scope.detach()
             self._scope = None
+            self.model.settings_in_use = None
 
     def _lost(self, error: Exception) -> None:
         error = end_of_engine(error, self.model.recording)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
+from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.core.settings import Settings, describe
 from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.storage import load_settings, save_settings
+from napari_beadscope.storage.profiles import load_profile, profile_names
 from napari_beadscope.ui.host import SessionHost, host_of
 from napari_beadscope.ui.jobs import launch_inline
 
@@ -44,7 +46,7 @@ def test_every_setting_is_there_with_unit_range_default_and_meaning(dock: Any) -
         assert info.range in tip
         assert "default" in tip
         assert info.description in tip
-        assert "In use" in tip
+        assert "in use" in tip
         assert line.unit.text() == info.unit
         assert line.meaning.text() == info.description
         assert line.editor.accessibleName()
@@ -130,12 +132,14 @@ def test_what_docks_show_holds_at_once(
     dock.lines["recording.folder"].editor.changed.emit(str(tmp_path))
     dock.lines["recording.mode"].editor.setCurrentText("full")
     type_into(dock.lines["engine.status_hz"].editor, "5")
+    type_into(dock.lines["engine.trackers"].editor, "1")
     qtbot.mouseClick(dock.save, LEFT)
     qtbot.waitUntil(lambda: scopes.last.calibration.nm_per_px == 72.5)
     assert acquisition.root.edit.text() == str(tmp_path)
     assert acquisition.mode.currentData() == "full"
     assert "In use now: tracking.nm_per_px, recording.folder" in dock.state.text()
-    assert "engine on: engine.status_hz" in dock.state.text()
+    assert "engine on: engine.trackers" in dock.state.text()
+    assert scopes.last.settings.engine.status_hz == 5
 
 
 def test_docks_of_a_new_viewer_begin_with_the_settings(
@@ -214,3 +218,145 @@ def test_the_keyboard_reaches_everything(live: SessionHost, open_dock: Any, qtbo
     assert dock.state.text() == "1 change, not saved yet"
     for widget in (dock.save, dock.load, dock.export, dock.lines["engine.ring_mb"].reset):
         assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+
+
+def test_each_microscope_shows_its_own(host: SessionHost, open_dock: Any, tmp_path: Path) -> None:
+    save_settings(Settings().replace({"tracking.nm_per_px": 66.0}), camera="simulated:left")
+    own = {"camera.options": {"beads": 3}, "tracking.nm_per_px": 108.0, "camera.fps": 40}
+    save_settings(Settings().replace(own), camera="simulated:right")
+    dock, model = open_dock(host, "Settings"), host.session.model
+    assert dock.profiles.microscope.text() == "Microscope: simulated"
+    model.camera_id = "simulated:left"
+    assert dock.profiles.microscope.text() == "Microscope: simulated:left"
+    assert dock.lines["tracking.nm_per_px"].editor.text() == "66"
+    assert model.calibration.nm_per_px == 66.0
+    model.camera_id = "simulated:right"
+    assert model.calibration.nm_per_px == 108.0
+    assert dock.lines["camera.options"].editor.text() == "beads: 3"
+    type_into(dock.lines["tracking.nm_per_px"].editor, "109")
+    type_into(dock.lines["engine.ring_mb"].editor, "64")
+    dock.save.click()
+    assert str(tmp_path / "config") in dock.state.text()
+    assert load_settings(camera="simulated:right").tracking.nm_per_px == 109
+    assert load_settings(camera="simulated:left").tracking.nm_per_px == 66
+    assert load_settings(camera="simulated:left").engine.ring_mb == 64  # for all
+    assert load_settings().camera.id == "simulated"
+
+
+def test_profiles_are_kept_used_renamed_and_deleted(
+    dock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles = dock.profiles
+    assert not profiles.use.isEnabled()
+    assert profiles.use.toolTip() == "No profile is kept yet"
+    names = iter(["DNA tethers", "DNA tethers", "tethers", "a/b"])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: (next(names), True))
+    answers = iter([QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.Yes])
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
+    type_into(dock.lines["xy_lock.window"].editor, "25")
+    profiles.keep.click()
+    assert dock.state.text() == "1 change, not saved yet"  # a profile is not what holds
+    dock.defaults.click()
+    type_into(dock.lines["z_lock.gain"].editor, "0.25")
+    assert profiles.name == "DNA tethers"
+    profiles.use.click()
+    assert dock.lines["xy_lock.window"].editor.text() == "25"
+    assert dock.lines["z_lock.gain"].editor.text() == "0.5"
+    type_into(dock.lines["xy_lock.window"].editor, "30")
+    profiles.keep.click()  # replaced after a question
+    assert load_profile("DNA tethers").xy_lock.window == 30
+    profiles.rename.click()
+    assert profile_names() == ("tethers",)
+    profiles.keep.click()
+    assert "cannot be a profile's name" in dock.session.model.messages[-1].text
+    profiles.delete.click()
+    assert profile_names() == ()
+    assert profiles.name == ""
+
+
+def test_magscopes_settings_are_read_and_each_is_accounted_for(
+    dock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = Path(__file__).parents[2] / "storage" / "magscope_preferences.yaml"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(theirs), ""))
+    dock.load.click()
+    assert dock.lines["z_lock.max_step_nm"].editor.text() == "500"
+    assert dock.state.text().startswith("3 changes, not saved yet. 19 settings of MagScope's")
+    told = dock.session.model.messages[-1].text
+    assert "Taken over: 'z-lock default max' 500 is z_lock.max_step_nm" in told
+    assert "Not taken over: 'magnification' 50" in told
+
+
+def test_all_mistakes_of_a_file_are_told(
+    dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("engine:\n  ring_mb: 3\n  trackers: x\n")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
+    dock.load.click()
+    told = dock.session.model.messages[-1].text
+    assert "line 2: 'engine.ring_mb' cannot be 3" in told
+    assert "line 3: 'engine.trackers' cannot be 'x'" in told
+    assert not dock.save.isEnabled()
+
+
+def test_how_the_microscope_is_set_up_is_taken_over(host: SessionHost, open_dock: Any) -> None:
+    dock = open_dock(host, "Settings")
+    assert dock.take_over.toolTip() == "No microscope runs: press Live first"
+    host.session.start_live()
+    scope = host.session.scope
+    assert scope is not None
+    scope.set_camera(exposure_ms=7.5)
+    scope.set_calibration(nm_per_px=61.0)
+    scope.find_beads(4)
+    scope.set_xy_lock(True, window=33)
+    dock.take_over.click()
+    for name, text in (
+        ("camera.exposure_ms", "7.5"),
+        ("camera.fps", "100"),
+        ("tracking.nm_per_px", "61"),
+        ("xy_lock.window", "33"),
+    ):
+        assert dock.lines[name].editor.text() == text
+    dock.save.click()
+    assert load_settings().xy_lock.window == 33
+    assert load_settings(camera="other").xy_lock.window == 10
+
+
+def test_what_others_change_is_followed(host: SessionHost, open_dock: Any, tmp_path: Path) -> None:
+    dock, acquisition = open_dock(host, "Settings"), open_dock(host, "Acquisition")
+    host.session.start_live()
+    scope: Any = host.session.scope
+    scope.set_settings({"recording.folder": str(tmp_path), "engine.grace_s": 60})
+    host.tick()
+    assert acquisition.root.edit.text() == str(tmp_path)
+    assert dock.state.text() == (
+        "The engine that runs has other values: recording.folder, engine.grace_s"
+    )
+    save_settings(scope.settings)  # another window saves them, too
+    scope.set_settings({"engine.grace_s": 61})
+    host.tick()
+    assert dock.state.text() == "The engine that runs has other values: engine.grace_s"
+    assert dock.lines["engine.grace_s"].editor.text() == "60"
+
+
+def test_settings_that_cannot_hold_while_recording_are_saved_and_that_is_said(
+    host: SessionHost, open_dock: Any
+) -> None:
+    dock = open_dock(host, "Settings")
+    host.session.start_live()
+    scope: Any = host.session.scope
+    scope.recording = "/somewhere"
+    type_into(dock.lines["engine.grace_s"].editor, "60")
+    dock.save.click()
+    assert load_settings().engine.grace_s == 60
+    assert "change the settings while recording" in dock.session.model.messages[-1].text
+    assert dock.state.text().endswith("The engine that runs goes on with those before.")
+    assert scope.settings.engine.grace_s == 10
+
+
+def test_a_motor_of_the_settings_that_is_not_there_is_told(host: SessionHost, scopes: Any) -> None:
+    scopes.missing = {"stage": DeviceError("there is no stage", "plug it in")}
+    host.session.start_live()
+    told = [message.text for message in host.session.model.messages]
+    assert "The stage motor of the settings is not there: there is no stage: plug it in" in told

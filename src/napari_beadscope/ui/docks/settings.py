@@ -24,7 +24,8 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_beadscope.ui.docks.base import Dock
-from napari_beadscope.ui.docks.parts import TONES, PathPicker, note, toned
+from napari_beadscope.ui.docks.parts import TONES, PathPicker, allow, note, toned
+from napari_beadscope.ui.docks.profile_row import ProfileRow
 from napari_beadscope.ui.presenters.settings import SECTIONS, SettingRow, SettingsPresenter
 
 _FILES = "Settings (*.yaml *.yml);;All files (*)"
@@ -72,8 +73,12 @@ class SettingsDock(Dock):
         self.search.textChanged.connect(self._filter)
         self.save = QPushButton("Save")
         self.save.clicked.connect(self.presenter.save)
+        self.take_over = QPushButton("Take over")
+        self.take_over.clicked.connect(self.presenter.take_over)
         self.load = QPushButton("Load…")
-        self.load.setToolTip("Read settings from a YAML file; they are not saved yet")
+        self.load.setToolTip(
+            "Read settings from a file, ours or MagScope's; they are not saved yet"
+        )
         self.load.clicked.connect(self._load)
         self.export = QPushButton("Export…")
         self.export.setToolTip("Write these settings to a YAML file, for another computer or user")
@@ -84,9 +89,11 @@ class SettingsDock(Dock):
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.search, 1)
-        for button in (self.save, self.load, self.export, self.defaults):
+        for button in (self.save, self.take_over, self.load, self.export, self.defaults):
             row.addWidget(button)
         self.body.addLayout(row)
+        self.profiles = ProfileRow(self.presenter)
+        self.body.addWidget(self.profiles)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""
@@ -94,8 +101,17 @@ class SettingsDock(Dock):
         return (
             (events.settings, self.show_settings),
             (events.settings_changes, self.show_settings),
+            (events.settings_in_use, self._show_state),
+            (events.camera_id, self._show_state),
+            (events.phase, self._show_state),
+            (events.profiles, self._show_profiles),
             (events.busy, self._show_state),
         )
+
+    def wake(self) -> None:
+        """Look which profiles there are."""
+        self.presenter.look_for_profiles()
+        super().wake()
 
     def show_settings(self, _: Any = None) -> None:
         """Show all values."""
@@ -109,7 +125,17 @@ class SettingsDock(Dock):
         toned(self.state, text, tone)
         why_not = self.presenter.why_not_save()
         self.save.setEnabled(not why_not)
-        self.save.setToolTip(why_not or "Write them to your settings file")
+        self.save.setToolTip(why_not or "Keep them, each where it belongs")
+        no_scope = self.presenter.why_not_take_over()
+        allow(
+            self.take_over,
+            "Take over camera, pixel size, Z-LUT and locks as they are now; not saved yet",
+            (bool(no_scope), no_scope),
+        )
+        self.profiles.show_microscope()
+
+    def _show_profiles(self, _: Any = None) -> None:
+        self.profiles.show_profiles(self.model.profiles)
 
     def _filter(self, _: Any = None) -> None:
         words = self.search.text()
