@@ -131,7 +131,7 @@ def test_wrong_nodes_are_named_and_the_camera_stays_free(
         read(camera, buffer_for(camera))
 
 
-@pytest.mark.parametrize("options", [{"buffers": 1}, {"bufers": 9}, {"nodes": 3}])
+@pytest.mark.parametrize("options", [{"buffers": 1}, {"buffer": 9}, {"nodes": 3}])
 def test_wrong_options_are_named(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"option {next(iter(options))} of the camera {ID} is"):
         open_camera(ID, options)
