@@ -24,7 +24,6 @@ from napari_beadscope.devices import (
     open_camera,
     open_motor,
 )
-from napari_beadscope.devices.micromanager.address import adapters_folder
 from napari_beadscope.devices.micromanager.camera import MicroManagerCamera
 from napari_beadscope.ring import sweep
 from napari_beadscope.testing.cameras import CameraContract, buffer_for, read
@@ -228,7 +227,6 @@ def test_frames_that_cannot_be_tracked_are_refused_and_nothing_changes() -> None
         ("micromanager:scope.txt", {}, "names no configuration of Micro-Manager"),
         ("micromanager:/no/such.cfg", {}, "there is no configuration file /no/such.cfg"),
         ("micromanager:demo", {"buffer": 3}, "option buffer of the camera micromanager:demo is 3"),
-        ("micromanager:demo", {"adapters": "/no/where"}, "adapters: there is no folder /no/where"),
         ("micromanager:demo:Nix", {}, "has no camera 'Nix': choose from Camera"),
         ("micromanager:demo", {"properties": {"Camera.Nix": "1"}}, "no property 'Camera.Nix'"),
         ("micromanager:demo", {"properties": {"Camera.Mode": "x"}}, "Camera.Mode cannot be 'x'"),
@@ -422,7 +420,12 @@ def test_strangers_are_turned_away() -> None:
         assert camera.format.shape == (512, 512)
 
 
-def test_the_adapters_can_be_named() -> None:
-    folder = adapters_folder()
-    with open_motor("micromanager:demo", {"adapters": str(folder)}) as motor:
-        assert motor.unit == "um"
+def test_without_micromanager_the_remedy_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MICROMANAGER_PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"MMConfig_demo.cfg: run 'mmcore install', or let"):
+        demo()
+    monkeypatch.setattr("pymmcore_plus.find_micromanager", lambda: None)
+    with pytest.raises(DeviceError, match=r"no device adapters of .*: run 'mmcore install'"):
+        demo()

@@ -17,6 +17,7 @@ from napari_beadscope.wire import runtime_folder
 #: The configuration of simulated devices that comes with Micro-Manager.
 DEMO = "demo"
 _DEMO_FILE = "MMConfig_demo.cfg"
+_INSTALL = "run 'mmcore install', or let MICROMANAGER_PATH name the folder of Micro-Manager"
 _GRAMMAR = re.compile(r"(?P<file>demo|.*?\.cfg)(?::(?P<device>.+?))??(?::(?P<axis>[xy]))?", re.I)
 
 
@@ -76,15 +77,17 @@ class Address:
             )
         return cls(match["file"], match["device"] or "", (match["axis"] or "").lower())
 
-    def configuration(self, adapters: str = "") -> Configuration:
+    def configuration(self) -> Configuration:
         """Return the file and its adapters; InputError or DeviceError if either is not there."""
-        folder = adapters_folder(adapters)
+        folder = adapters_folder()
         if self.file.lower() == DEMO:
             path = folder / _DEMO_FILE
         else:
             path = Path(self.file).expanduser().absolute()
         if not path.is_file():
-            raise InputError(f"there is no configuration file {path}", "check its path")
+            ours = path.parent == folder
+            remedy = _INSTALL if ours else "check its path"
+            raise InputError(f"there is no configuration file {path}", remedy)
         return Configuration(path.resolve(), folder)
 
 
@@ -102,19 +105,14 @@ def absolute_argument(argument: str) -> str:
     return str(Path(address.file).expanduser().absolute()) + argument[len(address.file) :]
 
 
-def adapters_folder(given: str = "") -> Path:
+def adapters_folder() -> Path:
     """Return the folder of Micro-Manager's device adapters; DeviceError if there is none."""
-    if given:
-        folder = Path(given).expanduser().absolute()
-        if not folder.is_dir():
-            raise InputError(f"adapters: there is no folder {folder}", "check its path")
-        return folder
     from pymmcore_plus import find_micromanager
 
     found = find_micromanager()
     if not isinstance(found, str) or not Path(found).is_dir():
         raise DeviceError(
             "no device adapters of Micro-Manager that fit pymmcore were found",
-            "run 'mmcore install', or name their folder: MICROMANAGER_PATH or the option adapters",
+            _INSTALL,
         )
     return Path(found)

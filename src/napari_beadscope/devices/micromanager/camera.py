@@ -45,7 +45,6 @@ class CameraOptions(BaseModel):
         default={}, description="DEVICE.PROPERTY of the configuration and the value to set"
     )
     buffer_mb: int = Field(256, ge=1, le=65_536, description="frames that can wait, MiB")
-    adapters: str = Field("", description="folder of the device adapters; '' looks for it")
 
 
 class MicroManagerCamera(Opening):
@@ -66,7 +65,7 @@ class MicroManagerCamera(Opening):
     can_wait = False
 
     def __init__(self, address: Address, options: CameraOptions) -> None:
-        self._configuration = address.configuration(options.adapters)
+        self._configuration = address.configuration()
         self.lock_name = f"micromanager:{self._configuration.path}"
         self._label = address.device
         self._options = options

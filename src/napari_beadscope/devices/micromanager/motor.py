@@ -42,13 +42,12 @@ class StageOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    low: float | None = Field(None, description="lowest position, um; none: see travel")
-    high: float | None = Field(None, description="highest position, um; none: see travel")
+    low: float = Field(0.0, description="lowest position; low and high 0: by travel, um")
+    high: float = Field(0.0, description="highest position; low and high 0: by travel, um")
     travel: float = Field(
-        100.0, gt=0, le=1e6, description="without low or high: so far from where it stands, um"
+        100.0, gt=0, le=1e6, description="limits that are so far from where it stands, um"
     )
     settle_s: float = Field(0.0, ge=0, le=60, description="time it takes to come to rest, s")
-    adapters: str = Field("", description="folder of the device adapters; '' looks for it")
 
 
 class StageMotor(MotorBase):
@@ -68,15 +67,15 @@ class StageMotor(MotorBase):
         self.name = " ".join(part for part in (address.device, address.axis) if part) or "focus"
         self.settle_s = options.settle_s
         self._address, self._options = address, options
-        self._configuration = address.configuration(options.adapters)
+        self._configuration = address.configuration()
         self._connection: Connection | None = None
         self._host: Host | None = None
         self.limits = self._limits_around(0.0)
 
     def _limits_around(self, here: float) -> tuple[float, float]:
-        options = self._options
-        low = here - options.travel if options.low is None else options.low
-        high = here + options.travel if options.high is None else options.high
+        low, high = self._options.low, self._options.high
+        if low == high == 0:
+            low, high = here - self._options.travel, here + self._options.travel
         if not low < high:
             raise InputError(
                 f"the limits of the {self.name} motor are {low:g} and {high:g} um",
