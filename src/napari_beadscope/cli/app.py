@@ -16,6 +16,7 @@ from napari_beadscope.cli.common_options import Json, Verbose
 from napari_beadscope.cli.find.options import find
 from napari_beadscope.cli.output import Output
 from napari_beadscope.cli.scripts.options import script
+from napari_beadscope.cli.scripts.recipes import recipe
 from napari_beadscope.cli.settings.options import settings as settings_commands
 from napari_beadscope.cli.zlut.options import zlut
 
@@ -32,6 +33,7 @@ app.add_typer(bench)
 app.add_typer(zlut)
 app.add_typer(settings_commands)
 app.add_typer(script)
+app.add_typer(recipe)
 app.command(short_help="Find beads in an image.")(find)
 
 Beads = Annotated[

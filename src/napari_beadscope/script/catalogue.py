@@ -109,15 +109,15 @@ def _function(member: Any) -> Any:
 
 def _signature(bound: Any) -> str:
     parts = []
-    before = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    by_name = False
     signature = inspect.signature(bound)
     for one in signature.parameters.values():
         if one.name == "self":
             continue
-        if one.kind is one.KEYWORD_ONLY and before is one.POSITIONAL_OR_KEYWORD:
+        if one.kind is one.KEYWORD_ONLY and not by_name:
             parts.append("*")
-        before = one.kind
-        stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        by_name = by_name or one.kind in (one.KEYWORD_ONLY, one.VAR_POSITIONAL)
+        stars = "**" if one.kind is one.VAR_KEYWORD else "*" * (one.kind is one.VAR_POSITIONAL)
         parts.append(f"{stars}{one.name}: {one.annotation}{_default(one.default)}")
     return f"({', '.join(parts)}) -> {signature.return_annotation}"
 

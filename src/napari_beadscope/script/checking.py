@@ -28,6 +28,17 @@ class Mistake:
     what: str
     remedy: str
 
+    def told(self, name: str) -> str:
+        """Return where and what it is.
+
+        Examples
+        --------
+        >>> Mistake(3, "a Scope has no mov", "").told("pull.py")
+        'line 3 of pull.py: a Scope has no mov'
+        """
+        where = f"line {self.line} of {name}" if self.line else name
+        return f"{where}{' ' if self.what.startswith('is ') else ': '}{self.what}"
+
 
 class ScriptMistake(InputError):
     """A script cannot be run; ``line`` is where it has to be mended, 0 if that is not known."""
@@ -49,14 +60,16 @@ def check_script(source: str, name: str = "the script") -> None:
 never closed): mend it
     """
     mistakes = find_mistakes(source, name)
-    if not mistakes:
-        return
+    if mistakes:
+        raise mistakes_error(mistakes, name)
+
+
+def mistakes_error(mistakes: tuple[Mistake, ...], name: str) -> ScriptMistake:
+    """Return one error that tells the first mistake, and how many more there are."""
     first = mistakes[0]
-    where = f"line {first.line} of {name}" if first.line else name
-    joint = " " if first.what.startswith("is ") else ": "
     more = len(mistakes) - 1
     others = f" ({more} more mistake{'s' * (more > 1)} further down)" if more else ""
-    raise ScriptMistake(f"{where}{joint}{first.what}", first.remedy + others, first.line)
+    return ScriptMistake(first.told(name), first.remedy + others, first.line)
 
 
 def find_mistakes(source: str, name: str = "the script") -> tuple[Mistake, ...]:

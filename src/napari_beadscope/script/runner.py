@@ -65,7 +65,7 @@ def run(path: Path) -> int:
     state, line, error, code = "finished", 0, "", 0
     owner = os.getpid()  # the script may fork: a child's end is not the run's
     try:
-        runpy.run_path(script, run_name="__main__")
+        _carry_out(script)
     except KeyboardInterrupt:
         state, code = "stopped", 130
     except SystemExit as ended:
@@ -87,6 +87,17 @@ def run(path: Path) -> int:
         record, state=state, ended_unix_s=time.time(), line=line, error=error, rested=rested
     ).save(path)
     return code
+
+
+def _carry_out(script: str) -> None:
+    from napari_beadscope.script.recipes import is_recipe, read_recipe
+
+    if is_recipe(Path(script).read_text(encoding="utf-8"), Path(script)):
+        from napari_beadscope.script.recipes.run import run_recipe
+
+        run_recipe(read_recipe(Path(script)))
+    else:
+        runpy.run_path(script, run_name="__main__")
 
 
 def _interrupt(path: Path) -> None:
@@ -129,6 +140,8 @@ def _traceback_of(script: str, error: BaseException) -> str:
     if isinstance(error, BeadscopeError):
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script]
         lines = traceback.format_list(frames)
+        if not lines:
+            return f"{error}\n"
         return "".join(["Traceback (most recent call last):\n", *lines, f"{error}\n"])
     step = error.__traceback__
     while step is not None and step.tb_frame.f_code.co_filename != script:

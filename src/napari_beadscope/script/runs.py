@@ -22,8 +22,9 @@ import msgspec
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.engine.processes import background_flags
-from napari_beadscope.script.checking import Mistake, check_script, find_mistakes
+from napari_beadscope.script.checking import Mistake, find_mistakes, mistakes_error
 from napari_beadscope.script.conduct import RUN_VARIABLE, RunState, pause_file, state_file
+from napari_beadscope.script.recipes import is_recipe, recipe_mistakes
 from napari_beadscope.script.runner import RunRecord
 from napari_beadscope.script.safety import make_safe
 from napari_beadscope.script.scope import ENGINE_VARIABLE
@@ -233,7 +234,9 @@ def read_script(path: Path) -> str:
 
 
 def mistakes_of(source: str, path: Path) -> tuple[Mistake, ...]:
-    """Return all mistakes of a script that can be told before it runs."""
+    """Return all mistakes of a script or a recipe that can be told before it runs."""
+    if is_recipe(source, path):
+        return recipe_mistakes(path)
     return find_mistakes(source, path.name)
 
 
@@ -243,7 +246,7 @@ def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -
     Parameters
     ----------
     script : path
-        A Python file.
+        A Python file, or a recipe.
     engine_id : str
         What ``Scope.attach()`` in it attaches to.
     folder : path, optional
@@ -255,7 +258,9 @@ def run_script(script: str | Path, engine_id: str, folder: Path | None = None) -
         The file cannot be read, or is not Python; then nothing was started.
     """
     path = Path(script).expanduser().absolute()
-    check_script(read_script(path), path.name)
+    mistakes = mistakes_of(read_script(path), path)
+    if mistakes:
+        raise mistakes_error(mistakes, path.name)
     _forget_old()
     run_id = secrets.token_hex(4)
     record = _folder() / f"{run_id}.json"

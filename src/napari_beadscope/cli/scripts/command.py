@@ -13,7 +13,6 @@ from typing import Any
 from napari_beadscope.cli.output import Output, table
 from napari_beadscope.core.errors import EngineError, InputError
 from napari_beadscope.engine.places import list_engines
-from napari_beadscope.script.checking import Mistake
 from napari_beadscope.script.conduct import progress_words
 from napari_beadscope.script.runs import (
     ScriptRun,
@@ -60,14 +59,8 @@ def check(file: Path, output: Output) -> None:
         output.result({"file": file, "mistakes": data}, ())
         raise SystemExit(2)
     for one in found[:-1]:
-        output.warn(_sentence(one, file))
-    raise InputError(_sentence(found[-1], file))
-
-
-def _sentence(mistake: Mistake, file: Path) -> str:
-    where = f"line {mistake.line} of {file.name}" if mistake.line else file.name
-    joint = " " if mistake.what.startswith("is ") else ": "
-    return f"{where}{joint}{mistake.what}: {mistake.remedy}"
+        output.warn(f"{one.told(file.name)}: {one.remedy}")
+    raise InputError(found[-1].told(file.name), found[-1].remedy)
 
 
 def list_runs(output: Output) -> None:
@@ -218,3 +211,25 @@ def _row(one: ScriptRun) -> tuple[str, ...]:
     if record.state == "failed":
         words = f"line {record.line}: {record.error}" if record.line else record.error
     return record.run_id, Path(record.script).name, one.state, began, words
+
+
+def example(kind: str | None, out: Path | None, output: Output) -> None:
+    """Print or write a recipe to begin with."""
+    from napari_beadscope.script.recipes.samples import SAMPLES
+
+    if kind is None:
+        rows = [(name, text.partition("\n")[0].lstrip("# ")) for name, text in SAMPLES.items()]
+        output.result({"kinds": dict(rows)}, table(rows))
+        return
+    if kind not in SAMPLES:
+        raise InputError(f"there is no recipe {kind!r}", f"choose {', '.join(SAMPLES)}")
+    text = SAMPLES[kind]
+    if out is None:
+        output.result({"kind": kind, "text": text}, text.splitlines())
+        return
+    try:
+        with out.expanduser().open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(f"{out} is there already", "choose another name") from None
+    output.result({"kind": kind, "out": out}, [f"{out}: `beadscope recipe run {out}`"])
