@@ -73,6 +73,7 @@ class Story:
             beads=BEADS,
             calibration=Calibration(100.0, "z.txt"),
             motors={"focus": ("simulated-focus", {})},
+            motor_rows={"focus": 0},
             reaches={"focus": ("um", -50.0, 50.0)},
             **changes,
         )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import psutil
 import pytest
 
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
@@ -97,6 +98,29 @@ def test_beyond_the_limits_names_them(moving: Scope) -> None:
     with pytest.raises(DeviceError, match=r"cannot go to 11 mm: choose from 0 to 10 mm"):
         moving.move("magnet", 11.0)
     assert moving.motor_positions() == before
+
+
+def test_a_motor_is_removed_and_its_place_is_free_for_another(options: dict) -> None:
+    scope = Scope("simulated", options=options, settings={"engine.ring_mb": 64})
+    for name, start in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
+        scope.add_hardware(name, "simulated-focus", start=start, speed=SLOW)
+    with scope:
+        pid = worker_pid(scope, "motor-b")
+        scope.remove_hardware("b")
+        assert not psutil.pid_exists(pid)
+        assert scope.motor_positions() == {"a": 1.0, "c": 3.0}
+        scope.add_hardware("d", "simulated-magnet", start=4.0)
+        assert scope.motor_positions() == {"a": 1.0, "c": 3.0, "d": 4.0}
+        assert (scope.motor_history("d")["value"] == 4.0).all()  # none of b's
+        scope.add_hardware("b", "simulated-focus", start=-5.0)
+        assert scope.motor_positions()["b"] == -5.0  # it does not go on where the other one was
+        scope.move("c", 3.2)
+        states = {worker.name: worker for worker in scope.status().workers}
+        assert {"motor-a", "motor-b", "motor-c", "motor-d"} <= set(states)
+        assert worker_pid(scope, "motor-c") != worker_pid(scope, "motor-d")
+        assert all(psutil.pid_exists(worker.pid) for worker in states.values())
+        with pytest.raises(InputError, match="no motor named 'e'"):
+            scope.remove_hardware("e")
 
 
 def test_a_killed_motor_holds_its_place_and_comes_back(options: dict) -> None:

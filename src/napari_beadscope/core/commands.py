@@ -95,6 +95,15 @@ class AddMotor(Message, frozen=True):
     options: dict[str, Any] = {}
 
 
+class RemoveMotor(Message, frozen=True):
+    """End a motor's process and forget the motor; refused while recording or while it is locked.
+
+    It is halted first, as far as its process still answers.
+    """
+
+    name: str
+
+
 class MoveMotor(Message, frozen=True):
     """Send a motor to a position, in its own unit; does not wait for arrival."""
 
@@ -181,6 +190,7 @@ Command = Union[  # noqa: UP007  msgspec wants a typing union it can flatten
     StartRecording,
     StopRecording,
     AddMotor,
+    RemoveMotor,
     MoveMotor,
     StopMotor,
     ClaimMotor,

@@ -198,7 +198,7 @@ class TrackingChanged(Message, frozen=True):
 
 
 class MotorsChanged(Message, frozen=True):
-    """The motors, in the order of their rows."""
+    """The motors, in the order in which they were added; one was added, removed, or claimed."""
 
     motors: tuple[MotorInfo, ...]
 

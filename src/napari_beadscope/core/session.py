@@ -17,6 +17,7 @@ from napari_beadscope.core import (
     session_loss,
     session_motors,
     session_recording,
+    session_removal,
     session_settings,
     session_stream,
 )
@@ -114,6 +115,7 @@ def step(state: State, at: At, stimulus: Stimulus) -> tuple[State, list[Effect]]
         case Tick(ages_s, moving):
             _tick(turn, ages_s)
             session_motors.tick(turn, moving)
+            session_removal.tick(turn)
         case Joined(client):
             turn.set(clients=state.clients | {client})
         case Left(client):
@@ -234,6 +236,11 @@ def _gone(turn: Turn, name: str, why: str) -> None:
         return
     why = worker.killed_for or why
     limits, stopping = turn.state.limits, turn.state.is_stopping
+    if worker.told_stop and not stopping:
+        askers = session_removal.take_askers(turn, name)
+        session_commands.worker_gone(turn, name, "it was removed")
+        session_removal.forget(turn, name, askers)
+        return
     is_loss = session_loss.is_loss(turn.state, worker) and not stopping
     if is_loss:
         deaths, again, pause = worker.deaths_s, True, session_loss.lose(turn)

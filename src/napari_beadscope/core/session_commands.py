@@ -13,6 +13,7 @@ from napari_beadscope.core import (
     session_locks,
     session_motors,
     session_recording,
+    session_removal,
     session_settings,
 )
 from napari_beadscope.core.commands import (
@@ -25,6 +26,7 @@ from napari_beadscope.core.commands import (
     Goodbye,
     MoveMotor,
     ReleaseMotor,
+    RemoveMotor,
     SetBackend,
     SetBeads,
     SetCalibration,
@@ -110,8 +112,8 @@ def _carry_out(turn: Turn, asker: Asker, command: object) -> None:
             session_annotations.annotate(turn, asker, command)
         case GetCamera():
             _order(turn, asker, "camera", ListProperties)
-        case AddMotor(name, motor, options):
-            _add_motor(turn, asker, name, motor, options)
+        case AddMotor() | RemoveMotor():
+            _change_motors(turn, asker, command)
         case MoveMotor(name, target):
             check_motor(turn.state, name)
             session_motors.check_free(turn.state, name, asker[0])
@@ -332,12 +334,17 @@ def _order(
     turn.set(pending=(*turn.state.pending, pending))
 
 
-def _add_motor(turn: Turn, asker: Asker, name: str, motor: str, options: dict) -> None:
+def _change_motors(turn: Turn, asker: Asker, command: AddMotor | RemoveMotor) -> None:
+    name = command.name
+    if isinstance(command, RemoveMotor):
+        session_removal.remove(turn, asker, name)
+        return
     worker = f"motor-{name}"
     check_new_motor(turn.state, name)
     pending = Pending(_START, frozenset({worker}), asker, turn.now_s)
     turn.set(
-        motors={**turn.state.motors, name: (motor, options)},
+        motors={**turn.state.motors, name: (command.motor, command.options)},
+        motor_rows=session_removal.rows_with(turn.state, name),
         workers={**turn.state.workers, worker: Worker(worker, since_s=turn.now_s)},
         pending=(*turn.state.pending, pending),
     )

@@ -174,7 +174,7 @@ def _task(state: State) -> LockTask:
         stream.format.shape if stream is not None else (0, 0),
         stream.ring if stream is not None else "",
         _held(state, locks.z) if locks.z is not None else (),
-        list(state.motors).index(motor) if motor in state.motors else 0,
+        state.motor_rows.get(motor, 0),
         unit,
         low,
         high,

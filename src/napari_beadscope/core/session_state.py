@@ -175,11 +175,10 @@ class Pending:
 class State:
     """Everything the supervisor's decisions depend on.
 
-    ``streaming`` is whether the camera is to stream, also while it is being restarted; ``loss``
-    says that its device is away.
-    ``camera_settings`` are what it then starts with. ``trackings`` is what each tracker last said.
+    ``streaming`` is whether the camera is to stream, also while it is restarted, ``loss`` that its
+    device is away; ``camera_settings`` are what it starts with, ``trackings`` what trackers said.
     ``waiting_format`` is a new frame format that waits for the recording in the old one to end.
-    ``reaches`` are the unit and the limits of each motor that has been ready.
+    ``motor_rows`` are the motors' rows in the tables, ``reaches`` their units and limits.
     """
 
     limits: Limits
@@ -207,6 +206,7 @@ class State:
     stopping_since_s: float = 0.0
     stop_askers: tuple[tuple[int, int], ...] = ()
     motors: dict[str, tuple[str, dict]] = field(default_factory=dict)
+    motor_rows: dict[str, int] = field(default_factory=dict)
     reaches: dict[str, tuple[str, float, float]] = field(default_factory=dict)
     locks: Locks = Locks()
     steering: Steering = Steering()
@@ -240,12 +240,11 @@ class State:
 
     @property
     def motor_infos(self) -> tuple[MotorInfo, ...]:
-        """The motors, in the order of their rows."""
+        """The motors, in the order in which they were added."""
+        rows, reaches, claimant = self.motor_rows, self.reaches, self.motion.claimant
         return tuple(
-            MotorInfo(
-                name, motor, *self.reaches.get(name, ("", 0.0, 0.0)), self.motion.claimant(name)
-            )
-            for name, (motor, _) in self.motors.items()
+            MotorInfo(name, kind, *reaches.get(name, ("", 0.0, 0.0)), claimant(name), rows[name])
+            for name, (kind, _) in self.motors.items()
         )
 
     @property
@@ -386,8 +385,16 @@ class ReleaseClaims:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeRow:
+    """A motor was removed: empty what its worker has left in the tables."""
+
+    worker: str
+    motor_row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """Remove the shared memory and end."""
 
 
-Effect = Spawn | Kill | Tell | Answer | Publish | MakeStream | ReleaseClaims | Exit
+Effect = Spawn | Kill | Tell | Answer | Publish | MakeStream | ReleaseClaims | FreeRow | Exit

@@ -5,7 +5,7 @@ Axes are always ``(t, y, x)``; pixel centres are at integers; units are in the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 import numpy as np
@@ -155,7 +155,8 @@ class MotorInfo:
 
     ``motor`` is its kind's ID; ``low`` and ``high`` are the ends of its range in ``unit``, which
     is '' until the motor has been ready once.
-    ``claimed`` says what has it for itself, such as 'a Z-LUT sweep', or what brings it back.
+    ``claimed`` says what has it for itself, such as 'a Z-LUT sweep', or what brings it back;
+    ``row`` is where it is in the tables of positions.
     """
 
     name: str
@@ -164,6 +165,7 @@ class MotorInfo:
     low: float = 0.0
     high: float = 0.0
     claimed: str = ""
+    row: int = field(default=0, compare=False)
 
     @property
     def moves(self) -> bool:

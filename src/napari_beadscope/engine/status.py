@@ -22,7 +22,8 @@ from napari_beadscope.core.messages import (
 from napari_beadscope.core.session_state import State, Worker, WorkerState
 from napari_beadscope.engine.config import WORKER_STATES
 from napari_beadscope.engine.memory import MemoryMeter
-from napari_beadscope.ring import FrameWriter, LatestTable, TrackWriter
+from napari_beadscope.engine.worker_tables import WorkerTables
+from napari_beadscope.ring import FrameWriter, TrackWriter
 
 _WINDOW_S = 1.0
 
@@ -30,8 +31,8 @@ _WINDOW_S = 1.0
 class StatusBoard:
     """Turns counters into a `Status`; rates are over the last second."""
 
-    def __init__(self, health: LatestTable, tracks: tuple[TrackWriter, ...]) -> None:
-        self._health = health
+    def __init__(self, tables: WorkerTables, tracks: tuple[TrackWriter, ...]) -> None:
+        self._tables = tables
         self._tracks = tracks
         self._ring: FrameWriter | None = None
         self._samples: deque[tuple[float, int, int, int]] = deque()
@@ -62,7 +63,7 @@ class StatusBoard:
         head = self._ring.head if self._ring is not None else 0
         dropped = self._ring.dropped if self._ring is not None else 0
         missed = self._ring.missed if self._ring is not None else 0
-        health = {name: self._health.read(row) for row, name in enumerate(state.workers)}
+        health = {name: self._tables.health(name) for name in state.workers}
         rows = sum(ring.head for ring in self._tracks)
         recorder = health.get("recorder", {})
         fps, tracked, _ = self._rates(head + dropped, self._tracked(state, health), 0)

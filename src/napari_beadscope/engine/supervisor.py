@@ -38,6 +38,7 @@ from napari_beadscope.core.session_state import (
     Asked,
     Effect,
     Exit,
+    FreeRow,
     Gone,
     Joined,
     Kill,
@@ -54,13 +55,7 @@ from napari_beadscope.core.session_state import (
     Tick,
 )
 from napari_beadscope.engine.callers import Callers
-from napari_beadscope.engine.config import (
-    EngineConfig,
-    WorkerConfig,
-    health_spec,
-    motor_history_spec,
-    motor_spec,
-)
+from napari_beadscope.engine.config import EngineConfig, WorkerConfig
 from napari_beadscope.engine.places import (
     EngineInfo,
     log_folder,
@@ -70,11 +65,10 @@ from napari_beadscope.engine.places import (
 )
 from napari_beadscope.engine.processes import WorkerProcess
 from napari_beadscope.engine.status import StatusBoard
+from napari_beadscope.engine.worker_tables import WorkerTables
 from napari_beadscope.ring import (
     FrameRingSpec,
     FrameWriter,
-    HistoryTable,
-    LatestTable,
     SegmentOwner,
     TrackRingSpec,
     TrackWriter,
@@ -97,7 +91,6 @@ class Supervisor:
         self._inbox: queue.SimpleQueue[Stimulus] = queue.SimpleQueue()
         self._owner = SegmentOwner(self.session)
         self._processes: dict[str, WorkerProcess] = {}
-        self._rows: dict[str, int] = {}
         self._ring: FrameWriter | None = None
         self._generation = 0
         self._properties: dict[str, Any] = {}
@@ -113,7 +106,7 @@ class Supervisor:
             method=config.method,
             calibration=config.calibration,
         )
-        self._board = StatusBoard(self._health, self._tracks)
+        self._board = StatusBoard(self._tables, self._tracks)
         self._alive = True
         for effect in effects:
             self._carry_out(effect)
@@ -140,7 +133,7 @@ class Supervisor:
                 self._handle(self._inbox.get(timeout=max(0.0, next_tick - time.monotonic())))
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + _TICK_S
-                self._handle(Tick(self._heartbeat_ages(), self._moving()))
+                self._handle(Tick(self._tables.ages_s(), self._moving()))
                 self._announce()
                 self._tell_others()
 
@@ -214,6 +207,9 @@ class Supervisor:
                 self._make_stream(effect)
             case ReleaseClaims(name):
                 self._release_claims(name)
+            case FreeRow(name, motor_row):
+                self._tables.forget(name, motor_row)
+                self._tell_motors()
             case Exit():
                 self._alive = False
 
@@ -227,11 +223,10 @@ class Supervisor:
     # workers
 
     def _spawn(self, name: str) -> None:
-        row = self._rows.setdefault(name, len(self._rows))
         motor, options = self._state_motor(name)
         config = WorkerConfig(
             name,
-            row,
+            self._tables.row_of(name),
             self.session,
             socket_address(self.session),
             self._secret,
@@ -259,7 +254,11 @@ class Supervisor:
         return {**self._properties, **self._state.camera_settings}
 
     def _motor_names(self) -> tuple[str, ...]:
-        return tuple(self._state.motors) if hasattr(self, "_state") else ()
+        """The motors by their rows; a free one has no name."""
+        if not hasattr(self, "_state"):
+            return ()
+        names = {row: name for name, row in self._state.motor_rows.items()}
+        return tuple(names.get(row, "") for row in range(max(names, default=-1) + 1))
 
     def _ended(self, process: WorkerProcess) -> None:
         """Called on the process's own thread: its last messages first, then that it is gone."""
@@ -269,17 +268,8 @@ class Supervisor:
             self._inbox.put(Said(process.name, Crashed(what, "", process.words)))
         self._inbox.put(Gone(process.name, process.why))
 
-    def _heartbeat_ages(self) -> dict[str, float]:
-        now = time.monotonic_ns()
-        ages = {}
-        for name, row in self._rows.items():
-            beat = self._health.read(row)["heartbeat_ns"]
-            ages[name] = (now - beat) * 1e-9 if beat else 0.0
-        return ages
-
     def _moving(self) -> frozenset[str]:
-        names = enumerate(self._state.motors)
-        return frozenset(name for row, name in names if self._motors.read(row)["moving"])
+        return self._tables.moving(self._state.motor_rows)
 
     # memory
 
@@ -293,9 +283,7 @@ class Supervisor:
             f"{self.session}-motors",
             f"{self.session}-motor_history",
         )
-        self._health = LatestTable.create(health_spec(self._shared.health))
-        self._motors = LatestTable.create(motor_spec(self._shared.motors))
-        HistoryTable.create(motor_history_spec(self._shared.motor_history)).close()
+        self._tables = WorkerTables(self._shared)
         self._tracks = tuple(TrackWriter.create(TrackRingSpec(name, _TRACK_ROWS)) for name in names)
 
     def _make_stream(self, wanted: MakeStream) -> None:

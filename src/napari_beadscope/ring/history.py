@@ -71,6 +71,11 @@ class HistoryTable:
             self._segment.fence()
             self._heads[row] = head + 1
 
+    def clear(self, row: int) -> None:
+        """Forget all samples of a row that nobody writes."""
+        with self._writing:
+            self._heads[row] = 0
+
     def read(self, row: int, since_ns: int = 0) -> np.ndarray:
         """Return the samples of a row taken after `since_ns` that are kept, oldest first.
 

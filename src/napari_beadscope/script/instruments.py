@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_beadscope.core.commands import AddMotor, MoveMotor, StopMotor
+from napari_beadscope.core.commands import AddMotor, MoveMotor, RemoveMotor, StopMotor
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, EngineError, InputError
 from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import MotorInfo
@@ -79,6 +79,22 @@ class Instruments(Locking):
 
     def _kept_motors(self) -> dict[str, Any]:
         return dict(self.settings.hardware.motors or {})
+
+    def remove_hardware(self, name: str) -> None:
+        """Halt a motor or sensor, end its process and forget it; its name is free again.
+
+        Raises
+        ------
+        InputError
+            There is no such motor.
+        StateError
+            A recording is on, or something holds the motor: a lock, a Z-LUT sweep.
+        """
+        if self._client is not None:
+            self._ask(RemoveMotor(name))
+        elif name not in self._hardware:
+            raise InputError(f"there is no motor named {name!r}", "see what was added")
+        self._hardware.pop(name, None)
 
     def move(
         self,

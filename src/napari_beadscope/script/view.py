@@ -285,11 +285,11 @@ class EngineView:
         return self._losses[worker]
 
     def _motor_row(self, name: str) -> int:
-        names = [info.name for info in self.motors]
-        if name not in names:
-            known = ", ".join(names) or "none"
+        rows = {info.name: info.row for info in self.motors}
+        if name not in rows:
+            known = ", ".join(rows) or "none"
             raise InputError(f"there is no motor named {name!r}", f"known motors: {known}")
-        return names.index(name)
+        return rows[name]
 
     def status(self) -> Status:
         """Return the newest status, waiting for the first one."""
