@@ -55,6 +55,8 @@ class MotorWorker(Worker):
         before = self._table.read(self._row)
         if before["time_ns"] and isinstance(motor, ResumableMotor):
             motor.resume_at(before["position"])
+        if before["time_ns"] and motor.moving():  # nobody waits for that any more
+            motor.stop()
         self._target = motor.position()
         self._publish()
         self.report(Ready(unit=motor.unit, limits=motor.limits))
