@@ -57,11 +57,13 @@ def measure(minutes: float) -> dict[str, Any]:
         stopped, looks, z_state = _watch(scope)
         recording = open_recording(scope.wait_recorded(60).folder)
         tracks = recording.tracks[recording.tracks["time_s"] > _SETTLE_S]
+        missed = sum(gap.last - gap.first + 1 for gap in recording.gaps)
     return {
         "minutes": minutes,
         "beads": len(beads),
         "looks": looks,
-        "beads_held_back": sorted(stopped),
+        "beads_held_back": stopped,
+        "frames_the_camera_lost": missed,
         "rows": len(tracks),
         "rows_without_position": int((tracks["reason"] != 0).sum()),
         "drifted_px": [round(rate * 0.6 * minutes, 1) for rate in _DRIFT_NM_PER_S[:2]],
@@ -83,12 +85,17 @@ def _beads(microscope: SimulatedMicroscope, minutes: float) -> list[Bead]:
     return [Bead(k, Roi.around(places[k, 1], places[k, 0], _ROI_PX)) for k in stay]
 
 
-def _watch(scope: Scope) -> tuple[set[int], int, Any]:
-    """Return which beads were ever held back, the looks of the XY-lock, and the Z-lock's state."""
-    held: set[int] = set()
+def _watch(scope: Scope) -> tuple[dict[str, int], int, Any]:
+    """Return who was held back at how many looks, the XY-lock's looks, and the Z-lock's state."""
+    held: dict[str, int] = {}
+    looks = -1
     while True:
         locks = scope.locks
-        held |= {one.bead for one in locks.xy_state.held}
+        if locks.xy_state.looks != looks:
+            looks = locks.xy_state.looks
+            for one in locks.xy_state.held:
+                words = f"{one.bead}: {one.why}"
+                held[words] = held.get(words, 0) + 1
         if not scope.status().recording:
             return held, locks.xy_state.looks, locks.z_state
         time.sleep(0.2)

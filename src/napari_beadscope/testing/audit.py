@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_beadscope.storage import Recording, open_recording
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
 
 Render = Callable[[int], np.ndarray]
 _RESTART_SEARCH = 5000
@@ -60,7 +61,8 @@ def numbers_in(ranges: Iterable) -> set[int]:
 def _files(recording: Recording) -> list[str]:
     wrong = []
     listed = {record.name: record for record in recording.manifest.files}
-    present = {path.name for path in recording.folder.iterdir()} - {"recording.yaml"}
+    unlisted = {"recording.yaml", ANNOTATIONS_NAME}  # annotations may change at any time
+    present = {path.name for path in recording.folder.iterdir()} - unlisted
     if present != set(listed):
         wrong.append(f"files {sorted(present)} are there, {sorted(listed)} are listed")
     for record in listed.values():
