@@ -26,6 +26,15 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_motor_in_the_docs_is_the_one_that_is_tested() -> None:
+    page = (REPO / "docs/how-to/add-a-motor.md").read_text(encoding="utf-8")
+    example = (REPO / "examples/my_motor.py").read_text(encoding="utf-8")
+    shown = page.partition("class MagnetLift")[2].partition("```")[0].splitlines()
+    lines = [line.partition("  #")[0] for line in shown if line.strip()]
+    assert len(lines) > 15
+    assert [line for line in lines if line not in example] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_relative_links_resolve(page: Path) -> None:
     text = CODE.sub("", page.read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from napari_beadscope.devices import Camera, open_camera
 from napari_beadscope.testing.cameras import CameraContract
 from napari_beadscope.testing.movies import KINDS, write_kind
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "my_camera.py"
 SMALL = {"height_px": 96, "width_px": 128, "beads": 3, "fps": 200}
 
 
@@ -35,6 +36,14 @@ class TestReplay(CameraContract):
     def camera(self, kind: str, tmp_path: Path) -> Camera:
         frames = np.random.default_rng(0).integers(1, 200, (8, 48, 64)).astype(np.uint8)
         return open_camera(f"replay:{write_kind(kind, tmp_path, frames)}", {"fps": 0})
+
+
+class TestMyCamera(CameraContract):
+    """The example in the docs, found by its file."""
+
+    @pytest.fixture
+    def camera(self) -> Camera:
+        return open_camera(f"{EXAMPLE}:LabCamera", {"serial": "4711"})
 
 
 class TestPacedLoopingReplay(CameraContract):

@@ -21,6 +21,17 @@ def table():
     Segment.unlink(SPEC.name)
 
 
+def test_a_cleared_row_begins_anew(table):
+    for k in range(3 * SPEC.samples):
+        table.append(1, k + 1, float(k))
+    table.append(0, 5, 7.0)
+    table.clear(1)
+    assert len(table.read(1)) == 0
+    table.append(1, 99, 1.5)
+    assert table.read(1).tolist() == [(99, 1.5)]
+    assert table.read(0).tolist() == [(5, 7.0)]
+
+
 def test_samples_come_back_in_order_and_by_row(table):
     with HistoryTable.attach(SPEC) as other:
         assert len(other.read(1)) == 0
