@@ -26,6 +26,7 @@ import numpy as np
 from napari_beadscope.core.errors import BeadscopeError
 from napari_beadscope.devices import Camera, open_camera
 from napari_beadscope.script import Scope
+from napari_beadscope.testing.aravis import FakeGigeCamera
 
 _WARM_S = 1.0
 _SQUARES = (512, 1024, 2048)
@@ -87,6 +88,19 @@ ROWS = (
             }
         },
         settings={"exposure_ms": 0.1},
+    ),
+    Row(
+        "Aravis' fake GigE camera, Mono8",
+        "aravis:127.0.0.1",
+        options={"buffers": 128},
+        settings={"exposure_ms": "min", "fps": "max"},
+        running=FakeGigeCamera,
+    ),
+    Row(
+        "python-microscope's simulated camera",
+        "microscope:microscope.simulators.SimulatedCamera",
+        sizes=(512,),
+        settings={"exposure_ms": 0.1, "fps": "max", "image pattern": "black"},
     ),
 )
 

@@ -115,6 +115,15 @@ _CAMERAS = {
         discover=f"{_HERE}.micromanager.discovery:find_cameras",
         absolute=f"{_HERE}.micromanager.address:absolute_argument",
     ),
+    "microscope": CameraKind(
+        "microscope:CLASS",
+        "Camera of python-microscope, by its class",
+        f"{_HERE}.microscope.camera:open_microscope",
+        argument_needed=True,
+        needs=("microscope",),
+        extra="microscope",
+        absolute=f"{_HERE}.microscope.target:absolute_argument",
+    ),
 }
 _MOTORS = {
     "simulated-focus": MotorKind(
@@ -156,6 +165,17 @@ _MOTORS = {
         extra="micromanager",
         discover=f"{_HERE}.micromanager.discovery:find_motors",
         absolute=f"{_HERE}.micromanager.address:absolute_argument",
+    ),
+    "microscope": MotorKind(
+        "microscope:CLASS:AXIS",
+        "Stage of python-microscope, by its class (µm)",
+        "stage",
+        f"{_HERE}.microscope.stage:open_stage",
+        f"{_HERE}.microscope.stage:StageOptions",
+        argument_needed=True,
+        needs=("microscope",),
+        extra="microscope",
+        absolute=f"{_HERE}.microscope.target:absolute_argument",
     ),
 }
 #: Motors that a camera obeys and cannot be used well without.

@@ -1,0 +1,3 @@
+"""Cameras and stages of python-microscope, https://python-microscope.org, by their class."""
+
+from __future__ import annotations
