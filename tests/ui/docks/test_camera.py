@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLineEdit
 
+from napari_beadscope import devices
 from napari_beadscope.core import messages
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.types import Bead, Roi
@@ -334,3 +335,90 @@ def test_camera_shows_what_an_attached_engine_runs(
     host.session._lost(InputError("no engine", "start one"))
     assert "20 beads" in camera.options_button.text()
     assert camera.camera.isEnabled()
+
+
+FOUND = (
+    devices.DeviceInfo("simulated", "Simulated microscope with ground truth"),
+    devices.DeviceInfo("pylon:23450112", "Basler acA1300-200um"),
+    devices.DeviceInfo("genicam:DEVICE", "Camera with a GenTL producer", "none is connected"),
+)
+
+
+def lines(dock: Any) -> dict[str, bool]:
+    """The list of cameras: what can be chosen, and what not."""
+    model = dock.camera.model()
+    rows = range(dock.camera.count())
+    return {dock.camera.itemText(row): model.item(row).isEnabled() for row in rows}
+
+
+def pick(dock: Any, camera_id: str) -> None:
+    """Choose a line as a click does."""
+    dock.camera.setCurrentIndex(dock.camera.findData(camera_id))
+    dock.camera.activated.emit(dock.camera.currentIndex())
+
+
+def test_cameras_that_are_connected_are_found_and_used(
+    host: SessionHost,
+    open_dock: Callable[[SessionHost, str], Any],
+    qtbot: Any,
+    scopes: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "find_cameras", lambda: FOUND)
+    dock = open_dock(host, "Camera")
+    assert "Basler acA1300-200um" not in lines(dock)
+    assert dock.camera.currentText() == "Simulated microscope"
+    qtbot.mouseClick(dock.search, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Basler acA1300-200um" in lines(dock), timeout=20_000)
+    found = lines(dock)
+    assert found["Basler acA1300-200um"]
+    assert not found["Camera with a GenTL producer"]
+    row = dock.camera.findText("Camera with a GenTL producer")
+    assert "none is connected" in dock.camera.itemData(row, Qt.ItemDataRole.ToolTipRole)
+    assert dock.search.isEnabled()
+    assert "1 camera found" in dock.search.toolTip()
+    assert dock.camera.currentText() == "Simulated microscope"
+    pick(dock, "pylon:23450112")
+    assert host.session.model.camera_id == "pylon:23450112"
+    assert dock.camera.currentText() == "Basler acA1300-200um"
+    qtbot.mouseClick(dock.live, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: host.session.model.live, timeout=20_000)
+    assert scopes.last.camera_id == "pylon:23450112"
+
+
+def test_a_camera_is_named_by_its_id(
+    shown_host: SessionHost, open_dock: Callable[[SessionHost, str], Any], qtbot: Any
+) -> None:
+    host = shown_host
+    dock = open_dock(host, "Camera")
+    pick(dock, "other")
+    assert host.session.model.camera_id == "simulated"
+    qtbot.mouseClick(dock.live, Qt.MouseButton.LeftButton)
+    assert not dock.live.isChecked()
+    assert host.session.scope is None
+    editor = dock.options.findChild(QLineEdit)
+    assert editor.isVisible()
+    assert "path/to/file.py:ClassName" in editor.toolTip()
+    qtbot.keyClicks(editor, "lab/my_camera.py:MyCamera")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert host.session.model.camera_id == "lab/my_camera.py:MyCamera"
+    assert dock.camera.currentText() == "lab/my_camera.py:MyCamera"
+    pick(dock, "simulated")
+    assert host.session.model.camera_id == "simulated"
+
+
+def test_a_search_that_fails_says_why(
+    host: SessionHost,
+    open_dock: Callable[[SessionHost, str], Any],
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> Any:
+        raise InputError("no search today", "try tomorrow")
+
+    monkeypatch.setattr(devices, "find_cameras", fail)
+    dock = open_dock(host, "Camera")
+    qtbot.mouseClick(dock.search, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dock.search.isEnabled(), timeout=20_000)
+    assert dock.search.text() == "Find"
+    assert dock.camera.currentText() == "Simulated microscope"

@@ -24,11 +24,16 @@ from napari_beadscope.ui.docks.base import SPACING_PX, Dock
 from napari_beadscope.ui.docks.parts import FieldForm, form, note
 from napari_beadscope.ui.model import Phase
 from napari_beadscope.ui.presenters.camera import CameraPresenter
+from napari_beadscope.ui.presenters.camera_choices import OTHER, REPLAY, Choice
 from napari_beadscope.ui.roi_box import RoiBox
 from napari_beadscope.ui.snap import Snap, show_snap
 
 if TYPE_CHECKING:
     import napari
+
+
+#: Room for the scroll bar of a long list.
+SCROLL_BAR_PX = 24
 
 
 class CameraDock(Dock):
@@ -42,6 +47,7 @@ class CameraDock(Dock):
     def build(self) -> None:
         """Make the widgets."""
         self.presenter = CameraPresenter(self.session)
+        self._choices: tuple[Choice, ...] = ()
         self._build_choice()
         self._build_live()
         self._build_gone()
@@ -54,16 +60,18 @@ class CameraDock(Dock):
 
     def _build_choice(self) -> None:
         self.camera = QComboBox()
-        self.camera.setToolTip("Where frames come from")
-        for choice in self.presenter.choices():
-            self.camera.addItem(choice.label, choice.camera_id)
-            row = self.camera.count() - 1
-            self.camera.setItemData(row, choice.tip, Qt.ItemDataRole.ToolTipRole)
-            if not choice.available:
-                self.camera.model().item(row).setEnabled(False)
+        self.camera.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.camera.setMinimumContentsLength(12)
         self.camera.activated.connect(self._chosen)
+        self.search = QPushButton("Find")
+        self.search.clicked.connect(self.presenter.search)
+        row = QHBoxLayout()
+        row.addWidget(self.camera, 1)
+        row.addWidget(self.search)
         top = form()
-        top.addRow("Camera", self.camera)
+        top.addRow("Camera", row)
         self.body.addLayout(top)
 
     def _build_live(self) -> None:
@@ -143,6 +151,7 @@ class CameraDock(Dock):
         """Return pairs of model signal and slot."""
         events = self.model.events
         return (
+            (self.presenter.cameras.changed, self._show_choice),
             (events.camera_id, self._show_choice),
             (events.options, self._show_choice),
             (events.phase, self._show_choice),
@@ -168,8 +177,23 @@ class CameraDock(Dock):
 
     def _chosen(self, row: int) -> None:
         self.presenter.choose(self.camera.itemData(row))
-        if self.presenter.kind == "replay":
+        self._show_choice()
+        if self.presenter.kind in (REPLAY, OTHER):
             self.options_button.setChecked(True)
+
+    def _list(self) -> None:
+        """Bring the list of cameras up to date."""
+        choices = self.presenter.choices()
+        if choices == self._choices:
+            return
+        self._choices = choices
+        self.camera.clear()
+        for row, choice in enumerate(choices):
+            self.camera.addItem(choice.label, choice.camera_id)
+            self.camera.setItemData(row, choice.tip, Qt.ItemDataRole.ToolTipRole)
+            self.camera.model().item(row).setEnabled(choice.available)
+        view = self.camera.view()  # as wide as its longest line, however narrow the dock is
+        view.setMinimumWidth(view.sizeHintForColumn(0) + SCROLL_BAR_PX)
 
     def _unfold(self, on: bool) -> None:
         arrow = Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow
@@ -178,9 +202,12 @@ class CameraDock(Dock):
 
     def _show_choice(self, _: Any = None) -> None:
         fixed = self.presenter.fixed
-        self.camera.setCurrentIndex(self.camera.findData(self.presenter.kind))
+        self._list()
+        self.camera.setCurrentIndex(self.camera.findData(self.presenter.chosen))
+        self._show_search()
         elsewhere = "engine that was started elsewhere"
-        self.camera.setToolTip(f"Camera of an {elsewhere}" if fixed else "Where frames come from")
+        what = f"Camera of an {elsewhere}" if fixed else "Where frames come from"
+        self.camera.setToolTip(f"{what}: {self.camera.currentText()}")
         fields = self.presenter.fields()
         self.options.show_fields(fields)
         self.options_button.setText(self.presenter.summary())
@@ -192,6 +219,14 @@ class CameraDock(Dock):
         self.options_button.setEnabled(bool(fields))
         self.options_button.setVisible(fixed or bool(fields))
         self._unfold(self.options_button.isChecked() and bool(fields))
+
+    def _show_search(self) -> None:
+        why = self.presenter.why_no_search()
+        self.search.setEnabled(not why and self.model.recording is None)
+        found = self.presenter.cameras.summary()
+        self.search.setText("…" if self.presenter.cameras.searching else "Find")
+        tip = "Look for cameras that are connected; takes a few seconds"
+        self.search.setToolTip(why or (f"{tip}. Last time: {found}" if found else tip))
 
     def _show_running(self, _: Any = None) -> None:
         if self.options_button.text() != self.presenter.summary():
@@ -207,6 +242,7 @@ class CameraDock(Dock):
             self.state.setText(text)
         free = model.recording is None and not model.busy
         self.camera.setEnabled(free and not self.presenter.fixed)
+        self._show_search()
         self.options.setEnabled(free)
         self.properties.setEnabled(model.recording is None)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,21 @@ from napari_beadscope.core.messages import StreamChanged
 from napari_beadscope.core.window import Window
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.other_engines import records
+from napari_beadscope.ui.presenters.camera_choices import (
+    OTHER,
+    REPLAY,
+    SIMULATED,
+    CameraChoices,
+    Choice,
+    id_field,
+)
 from napari_beadscope.ui.presenters.fields import Field, field_of_property
 from napari_beadscope.ui.presenters.options import option_fields
 from napari_beadscope.ui.roi_box import Box
 from napari_beadscope.ui.session import Session
 from napari_beadscope.ui.snap import Snap, take_snap
 
-SIMULATED = "simulated"
-REPLAY = "replay"
-
 _PATH = Field("path", "File", "path", "", tip="TIFF, OME-TIFF, AVI, MP4, or a folder of images")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One line of the list of cameras."""
-
-    camera_id: str
-    label: str
-    available: bool = True
-    tip: str = ""
 
 
 class CameraPresenter:
@@ -49,6 +44,7 @@ class CameraPresenter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.cameras = CameraChoices(session)
         self._kind, _, self._which = session.model.camera_id.partition(":")
         self._values: dict[str, dict[str, Any]] = {}
         if self._kind == REPLAY:
@@ -58,11 +54,19 @@ class CameraPresenter:
 
     @property
     def kind(self) -> str:
-        """Which line of the list is chosen; of an engine that was attached to, the one it runs."""
+        """Which kind of camera is chosen; of an engine that was attached to, the one it runs."""
+        return self.chosen.partition(":")[0]
+
+    @property
+    def chosen(self) -> str:
+        """The line of the list that is chosen, by its ``camera_id``."""
         status = self._session.model.status
+        kind, which = self._kind, self._which
         if self._session.attached and status is not None:
-            return str(status.camera_id).partition(":")[0]
-        return self._kind
+            kind, _, which = str(status.camera_id).partition(":")
+        if kind in (SIMULATED, REPLAY):
+            return kind
+        return f"{kind}:{which}" if which else kind
 
     @property
     def fixed(self) -> bool:
@@ -71,17 +75,24 @@ class CameraPresenter:
 
     def choices(self) -> tuple[Choice, ...]:
         """Return the cameras that can be chosen, those that cannot be used last."""
-        known = [
-            Choice(SIMULATED, "Simulated microscope", tip="Beads by wave optics; no hardware"),
-            Choice(REPLAY, "Replay a file", tip="A recording or a folder of images as a camera"),
-        ]
-        known += [one for one in _hardware() if one.camera_id not in (SIMULATED, REPLAY)]
-        return tuple(sorted(known, key=lambda choice: not choice.available))
+        return self.cameras.lines(self.chosen)
+
+    def search(self) -> None:
+        """Look for cameras that are connected."""
+        self.cameras.search()
+
+    def why_no_search(self) -> str:
+        """Return why there can be no search now, '' if there can."""
+        if self.fixed:
+            return "The camera belongs to an engine that was started elsewhere"
+        return "The libraries of all makers are looking" if self.cameras.searching else ""
 
     def fields(self) -> tuple[Field, ...]:
         """Return the options of the chosen camera, none while they are not this dock's."""
         if self.fixed:
             return ()
+        if self._kind == OTHER:
+            return (id_field(""),)
         templates = option_fields(self._kind)
         if self._kind == REPLAY:
             templates = (_PATH, *templates)
@@ -189,15 +200,22 @@ class CameraPresenter:
             )
         if self._kind == REPLAY:
             return Path(values["path"]).name or "no file chosen"
+        if self._kind == OTHER:
+            return "no ID yet"
         return "no options"
 
-    def choose(self, kind: str) -> None:
+    def choose(self, camera_id: str) -> None:
         """Choose a line of the list."""
-        self._kind, self._which = kind, ""
-        self._write()
+        self._kind, _, self._which = camera_id.partition(":")
+        if self._kind != OTHER:  # which has no ID yet
+            self._write()
 
     def set_option(self, name: str, value: Any) -> None:
         """Set an option of the chosen camera; it holds from the next start on."""
+        if self._kind == OTHER:
+            if str(value).strip():
+                self.choose(str(value).strip())
+            return
         self._values.setdefault(self._kind, {})[name] = value
         self._write()
 
@@ -221,6 +239,10 @@ class CameraPresenter:
         replays = self._kind == REPLAY and not self.fixed
         if replays and not self._values.get(REPLAY, {}).get("path"):
             self._session.fail(InputError("no file to replay", "choose one under Options"))
+            self._session.model.events.live.emit(self._session.model.live)
+            return
+        if self._kind == OTHER and not self.fixed:
+            self._session.fail(InputError("no camera is named", "type its ID under Options"))
             self._session.model.events.live.emit(self._session.model.live)
             return
         self._session.start_live()
@@ -276,12 +298,3 @@ def _running(status: Any) -> str:
         return "a running engine"
     rate = f" · {status.nominal_fps:g} fps" if status.nominal_fps > 0 else ""
     return f"{status.width_px} × {status.height_px} px {status.dtype}{rate}"
-
-
-def _hardware() -> list[Choice]:
-    from napari_beadscope.devices import list_cameras
-
-    return [
-        Choice(info.id.partition(":")[0], info.label, info.available, info.why_not)
-        for info in list_cameras()
-    ]
