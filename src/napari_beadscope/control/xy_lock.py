@@ -6,11 +6,13 @@ At each look, a bead is where it was on average in its last ``window`` frames. I
 centre, plus what it moves between two looks. Positions are full-frame pixels: moving an ROI does
 not change them.
 
-A bead is *held*, its ROI stays, and the reason is told, when
+A bead is *held*, and the reason is told, when
 
 - it is lost: fewer than half of the frames of its window have a position that can be trusted;
-- its ROI would leave the frame;
-- its ROI would come to lie over that of a neighbour, more than it does now.
+  its ROI stays;
+- its ROI would leave the frame: it goes as far as the edge, and along it;
+- its ROI would come to lie over that of a neighbour, more than it does now: it goes as far as it
+  can without that, so that ROIs which overlap drift together.
 
 Owns the decision only. Must not know where rows come from or who moves ROIs.
 """
@@ -73,12 +75,12 @@ def follow_beads(
     offset[np.abs(offset) < DEAD_BAND_PX] = 0.0
     step = np.clip(np.rint(offset).astype(np.int64), -limit, limit)
     reasons = dict.fromkeys(np.flatnonzero(lost).tolist(), "it is lost")
-    target = now + step
-    outside = (target < 0).any(axis=1) | (target + size > np.array(shape)).any(axis=1)
-    for index in np.flatnonzero(outside & step.any(axis=1)).tolist():
+    wanted = now + step
+    target = np.clip(wanted, 0, np.array(shape) - size)
+    for index in np.flatnonzero((target != wanted).any(axis=1)).tolist():
         reasons[index] = "its ROI would leave the frame"
-        step[index] = 0
-    _keep_apart(now, step, size, beads, reasons)
+    step = target - now  # all of them inside, and so is what lies between two of them
+    _keep_apart(now, step, size, shape, beads, reasons)
     moving = np.flatnonzero(step.any(axis=1)).tolist()
     target = now + step
     return XYStep(
@@ -117,30 +119,71 @@ def _keep_apart(
     now: np.ndarray,
     step: np.ndarray,
     size: int,
+    shape: tuple[int, int],
     beads: Sequence[Bead],
     reasons: dict[int, str],
 ) -> None:
-    """Take steps back until no two ROIs overlap more than they do now."""
-    before = _overlaps(now, size)
+    """Take steps back until no two ROIs overlap more than they do now.
+
+    Those that get into each other's way first all go one way, that of the most: so they drift
+    together, and each goes on from there as it can.
+    """
+    before, own = _overlaps(now, size), step.copy()
+    worse = np.triu(_overlaps(now + step, size) > before, 1)
+    if not worse.any():
+        return
+    movable = step.any(axis=1)
+    for group in _groups((before > 0) | worse):
+        if worse[np.ix_(group, group)].any():
+            moving = [index for index in group if movable[index]]
+            low, high = -now[moving].min(axis=0), np.array(shape) - size - now[moving].max(axis=0)
+            common = np.rint(np.median(own[moving], axis=0)).astype(np.int64)
+            step[moving] = np.clip(common, low, high)  # nobody leaves the frame
+    _hold_back(now, step, size, before)
+    for index in np.flatnonzero(movable).tolist():
+        others = np.delete(np.arange(len(now)), index)
+        places, most = (now + step)[others], before[index, others]
+        for part in np.linspace(1, 0, max(2, int(np.abs(own[index] - step[index]).max()) + 1)):
+            tried = np.rint(step[index] + part * (own[index] - step[index])).astype(np.int64)
+            if (_overlap(now[index] + tried, places, size) <= most).all():
+                step[index] = tried
+                break
+    for a, b in np.argwhere(worse).tolist():
+        for index, other in ((a, b), (b, a)):
+            if (step[index] != own[index]).any():
+                reasons.setdefault(
+                    index, f"its ROI would lie over that of bead {beads[other].bead}"
+                )
+    for index in np.flatnonzero((step != own).any(axis=1)).tolist():
+        reasons.setdefault(index, "its ROI would lie over that of a neighbour")
+
+
+def _hold_back(now: np.ndarray, step: np.ndarray, size: int, before: np.ndarray) -> None:
+    """Let those stay that still get in the way of one that stays, or of another group."""
     while True:
-        after = _overlaps(now + step, size)
-        worse = np.argwhere(np.triu(after > before, 1))
+        worse = np.argwhere(np.triu(_overlaps(now + step, size) > before, 1))
         if not len(worse):
             return
-        a, b = (int(i) for i in worse[0])
-        for index, other in ((a, b), (b, a)):
-            if not step[index].any():
-                continue
-            alone = _overlap(now[index], now[other] + step[other], size) <= before[a, b]
-            if alone or not step[other].any() or index == b:
-                reasons[index] = f"its ROI would lie over that of bead {beads[other].bead}"
-                step[index] = 0
-                break
+        step[next(index for index in worse[0] if step[index].any())] = 0
 
 
-def _overlap(one: np.ndarray, other: np.ndarray, size: int) -> int:
-    height, width = np.maximum(0, size - np.abs(one - other))
-    return int(height * width)
+def _groups(near: np.ndarray) -> list[list[int]]:
+    """Return the groups of ROIs that are connected with each other."""
+    left, groups = set(range(len(near))), []
+    while left:
+        group, edge = set(), {min(left)}
+        while edge:
+            group |= edge
+            edge = {int(k) for i in edge for k in np.flatnonzero(near[i] | near[:, i])} - group
+        left -= group
+        groups.append(sorted(group))
+    return groups
+
+
+def _overlap(one: np.ndarray, others: np.ndarray, size: int) -> np.ndarray:
+    """Return the area that an ROI shares with each of the others, px²."""
+    shared = np.maximum(0, size - np.abs(one - others))
+    return np.asarray(shared[:, 0] * shared[:, 1])
 
 
 def _overlaps(corners: np.ndarray, size: int) -> np.ndarray:
