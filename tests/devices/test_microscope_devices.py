@@ -124,7 +124,8 @@ def test_pixels_that_are_no_whole_numbers_are_refused_and_the_camera_stays_as_it
 OWN = """
 import time
 import numpy as np
-from microscope import DeviceError
+from microscope import AxisLimits, DeviceError
+from microscope.simulators import SimulatedController
 from microscope.simulators import SimulatedCamera, SimulatedStage, SimulatedStageAxis
 
 class Flaky(SimulatedCamera):
@@ -157,7 +158,6 @@ class Silent(SimulatedCamera):
 class Slow(SimulatedStage):
     '''Its moves return when they have ended.'''
     def __init__(self, **more):
-        from microscope import AxisLimits
         super().__init__({"z": AxisLimits(0, 100)}, **more)
         self._axes = {"z": SlowAxis(AxisLimits(0, 100))}
 
@@ -165,6 +165,11 @@ class SlowAxis(SimulatedStageAxis):
     def move_to(self, pos):
         time.sleep(0.5)
         super().move_to(pos)
+
+class Chain(SimulatedController):
+    def __init__(self, port):
+        stage = SimulatedStage({"z": AxisLimits(0, 300)})
+        super().__init__({"1": stage, "lamp": SimulatedCamera()})
 
 class Homing(SimulatedStage):
     def may_move_on_enable(self):
@@ -254,6 +259,14 @@ def test_a_stage_that_fails_says_so(own: str) -> None:
 
         with pytest.raises(DeviceError, match=r"cannot be moved .OSError: port closed.: check its"):
             ask_on()
+
+
+def test_a_stage_may_be_part_of_a_controller(own: str) -> None:
+    with open_motor(f"{own}:Chain:z", {"arguments": {"port": "COM3"}, "part": "1"}) as motor:
+        assert motor.limits == (0.0, 300.0)
+        motor.move_to(120.0)
+    with pytest.raises(InputError, match=r"controller without a stage named 'lamp': .* may be 1"):
+        open_motor(f"{own}:Chain:z", {"arguments": {"port": "COM3"}, "part": "lamp"}).open()
 
 
 def test_a_stage_that_drives_to_its_ends_needs_leave(own: str) -> None:

@@ -98,7 +98,7 @@ class MicroscopeCamera(Opening):
         """Make the camera and take a frame, which tells size and type."""
         if self._device is not None:
             return
-        self._device = self._target.make("Camera", self._options.arguments)
+        self._device, _ = self._target.make("Camera", self._options.arguments)
         try:
             self._settings = Settings(self._device, self._target.cls)
             self._settings.trigger_by_software()

@@ -34,6 +34,7 @@ class StageOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     arguments: dict[str, Any] = Field({}, description="arguments of the stage's class")
+    part: str = Field("", description="if the class is a controller, the name of its stage")
     um_per_unit: float = Field(1.0, gt=0, description="length of the stage's own unit, um")
     low: float = Field(0.0, description="lowest position; low and high 0: the stage's own, um")
     high: float = Field(0.0, description="highest position; low and high 0: the stage's own, um")
@@ -70,6 +71,7 @@ class StageMotor(MotorBase):
         self.limits = (options.low, options.high)
         self._target, self._options = target, options
         self._device: Any = None
+        self._made: Any = None  # the device, or the controller that it is a part of
         self._axis: Any = None
         self._lock = threading.Lock()
         self._next: float | None = None  # where to go when the present move has ended, um
@@ -81,7 +83,8 @@ class StageMotor(MotorBase):
     def connect(self) -> None:
         """Make the stage and switch it on."""
         self._failed, self._next, self._driving = None, None, False
-        self._device = self._target.make("Stage", self._options.arguments)
+        options = self._options
+        self._device, self._made = self._target.make("Stage", options.arguments, options.part)
         try:
             self._switch_on()
         except BaseException:
@@ -123,10 +126,10 @@ class StageMotor(MotorBase):
 
     def disconnect(self) -> None:
         """Switch it off."""
-        device, self._device, self._axis = self._device, None, None
-        if device is not None:
+        made, self._made, self._device, self._axis = self._made, None, None, None
+        if made is not None:
             with contextlib.suppress(Exception):  # it may be gone
-                device.shutdown()
+                made.shutdown()
 
     def go(self, target: float) -> None:
         """Start to move, or remember where to go after the present move."""

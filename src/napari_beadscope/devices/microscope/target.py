@@ -55,8 +55,11 @@ class Target:
         module, _, name = self.cls.rpartition(".")
         return f"{module}:{name}"
 
-    def make(self, kind: str, arguments: Mapping[str, Any]) -> Any:
-        """Return the device, made from the arguments of its class and not yet enabled.
+    def make(self, kind: str, arguments: Mapping[str, Any], part: str = "") -> tuple[Any, Any]:
+        """Return the device, not yet enabled, and what is to be shut down in the end.
+
+        Both are what the class makes of the arguments; or, if that is a controller, the device is
+        a part of it.
 
         Parameters
         ----------
@@ -64,6 +67,8 @@ class Target:
             The class in ``microscope.abc`` that it must be of.
         arguments : mapping
             A mapping of names to pairs of numbers becomes one to ``AxisLimits``.
+        part : str
+            Of a controller, the name of its device.
 
         Raises
         ------
@@ -73,17 +78,28 @@ class Target:
             It cannot be made; with the words of its library.
         """
         library = vendor_library("microscope")
-        wanted = getattr(vendor_library("microscope.abc"), kind)
+        classes = vendor_library("microscope.abc")
+        wanted = getattr(classes, kind)
         found = own.own_class(self.own_id)
-        if not issubclass(found, wanted):
+        if not issubclass(found, wanted | classes.Controller):
             raise InputError(f"{self.cls} is no {kind.lower()} of python-microscope", "use another")
         given = {name: _argument(value, library.AxisLimits) for name, value in arguments.items()}
         try:
-            return found(**given)
+            made = found(**given)
+            parts = dict(made.devices) if issubclass(found, classes.Controller) else {part: made}
         except BeadscopeError:
             raise
         except Exception as error:
             raise failure(self.cls, "cannot be opened", error) from error
+        device = parts.get(part)
+        if not isinstance(device, wanted):
+            known = [name for name, one in parts.items() if isinstance(one, wanted)]
+            made.shutdown()
+            raise InputError(
+                f"{self.cls} is a controller without a {kind.lower()} named {part!r}",
+                f"its option part may be {' or '.join(known) or 'nothing: it has none'}",
+            )
+        return device, made
 
 
 def _argument(value: Any, limits: type) -> Any:
