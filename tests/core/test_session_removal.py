@@ -127,6 +127,19 @@ def test_it_stays_where_it_is_needed(engine: Any, before: Any, words: str) -> No
     assert names(engine) == list(NAMES)
 
 
+def test_one_that_was_there_is_tried_again_though_it_cannot_be_opened_now(engine: Any) -> None:
+    gone = Crashed("the cable is out", "plug it in", "", fatal=True, error="DeviceError")
+    engine.gone("motor-stage")
+    for _ in range(2):
+        engine.say("motor-stage", gone)
+        engine.gone("motor-stage")
+        assert engine.events(WorkerLost, last=True)[0].restarted
+        engine.tick(10.0)
+        assert Spawn("motor-stage") in engine.effects
+    engine.ready("motor-stage")
+    assert engine.reply(engine.ask(AddMotor("stage", "simulated-focus"))).error
+
+
 def test_an_engine_that_stops_meanwhile_answers_and_ends(engine: Any) -> None:
     asked = engine.ask(RemoveMotor("focus"))
     stopped = engine.ask(Shutdown())

@@ -146,7 +146,9 @@ def _said(turn: Turn, name: str, report: object) -> None:
         return
     if isinstance(report, Crashed):
         words = Words(report.error, report.what, report.remedy, report.traceback)
-        turn.worker(name, words=worker.words or words, fatal=worker.fatal or report.fatal)
+        # a motor that was there may come back: its cable is out, its controller switched off
+        fatal = report.fatal and not (worker.was_ready and name.startswith("motor-"))
+        turn.worker(name, words=worker.words or words, fatal=worker.fatal or fatal)
         if report.fatal and worker.is_core and turn.state.phase is Phase.STARTING:
             _start_failed(turn, words)
         return

@@ -16,7 +16,7 @@ from napari_beadscope.devices.camera import (
     Sensor,
 )
 from napari_beadscope.devices.found import DeviceInfo
-from napari_beadscope.devices.motor import MotorBase, SensorBase
+from napari_beadscope.devices.motor import MotorBase, SensorBase, reach_of
 from napari_beadscope.devices.registry import (
     absolute_id,
     find_cameras,
@@ -50,4 +50,5 @@ __all__ = [
     "motors_of_camera",
     "open_camera",
     "open_motor",
+    "reach_of",
 ]

@@ -11,6 +11,36 @@ from abc import abstractmethod
 
 from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.core.lifetime import Opening
+from napari_beadscope.devices.camera import Motor, Sensor
+
+_LONGEST_UNIT = 16
+
+
+def reach_of(motor: Motor | Sensor) -> tuple[str, tuple[float, float]]:
+    """Return unit and limits of an open motor, (0, 0) for a sensor, which has none.
+
+    Raises
+    ------
+    DeviceError
+        They are none: the class of a user's own says something else.
+    """
+    unit, limits = motor.unit, (0.0, 0.0)
+    if not isinstance(unit, str) or not 0 < len(unit) <= _LONGEST_UNIT:
+        raise DeviceError(
+            f"the unit of {motor.name} is {unit!r}", "let its class say a short one, such as 'um'"
+        )
+    if isinstance(motor, Sensor):
+        return unit, limits
+    try:
+        low, high = limits = (float(motor.limits[0]), float(motor.limits[1]))
+    except (TypeError, ValueError, IndexError):
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise DeviceError(
+            f"the limits of {motor.name} are {motor.limits!r}",
+            "let its class say the lowest and the highest position",
+        )
+    return unit, limits
 
 
 class _Connecting(Opening):

@@ -74,7 +74,7 @@ def own_class(device_id: str) -> type:
 def _module(name: str) -> ModuleType:
     try:
         return import_module(name)
-    except Exception as error:  # somebody else's code
+    except (Exception, SystemExit) as error:  # somebody else's code
         raise InputError(
             f"the module {name} cannot be imported ({_words(error)})", "correct its name, or it"
         ) from error
@@ -94,12 +94,12 @@ def _module_of_file(path: Path) -> ModuleType:
         sys.path.append(str(path.parent))  # for what lies beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # somebody else's code
+    except (Exception, SystemExit) as error:  # somebody else's code
         raise InputError(f"{path} cannot be run ({_words(error, path)})", "correct it") from error
     return module
 
 
-def _words(error: Exception, path: Path | None = None) -> str:
+def _words(error: BaseException, path: Path | None = None) -> str:
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
     while trace is not None:
@@ -161,7 +161,7 @@ def open_own(device_id: str, options: dict[str, Any], wanted: tuple[type, ...]) 
         device = cls(**{name: getattr(checked, name) for name in checked.model_fields_set})
     except BeadscopeError:
         raise
-    except Exception as error:  # somebody else's code
+    except (Exception, SystemExit) as error:  # somebody else's code
         raise InputError(
             f"{cls.__name__} cannot be made ({_words(error)})", f"correct {device_id}"
         ) from error

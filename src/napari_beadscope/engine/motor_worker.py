@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, EngineError, InputError
 from napari_beadscope.core.orders import Attach, Halt, Move, Order, Ready, SetTask
-from napari_beadscope.devices import Motor, ResumableMotor, Sensor, open_motor
+from napari_beadscope.devices import Motor, ResumableMotor, Sensor, open_motor, reach_of
 from napari_beadscope.engine.config import WorkerConfig, motor_history_spec, motor_spec
 from napari_beadscope.engine.worker import Worker
 from napari_beadscope.ring import HistoryTable, LatestTable
@@ -43,15 +43,27 @@ class MotorWorker(Worker):
 
     def open(self) -> None:
         """Open the motor and report its unit and limits."""
+        try:
+            ready = self._opened()
+        except BeadscopeError:
+            raise
+        except Exception as error:  # somebody else's code
+            raise DeviceError(
+                f"{self._name} cannot be used ({type(error).__name__}: {error})",
+                f"look at the device and at {self.config.device}",
+            ) from error
+        self.report(ready)
+
+    def _opened(self) -> Ready:
         motor = self._motor = open_motor(self.config.device, dict(self.config.device_options))
         self._held.callback(motor.close)
         self.beat(_OPEN_LEASE_S)
         motor.open()
         self.beat()
+        unit, limits = reach_of(motor)
         if isinstance(motor, Sensor):
             self._publish()
-            self.report(Ready(unit=motor.unit))
-            return
+            return Ready(unit=unit)
         before = self._table.read(self._row)
         if before["time_ns"] and isinstance(motor, ResumableMotor):
             motor.resume_at(before["position"])
@@ -59,7 +71,7 @@ class MotorWorker(Worker):
             motor.stop()
         self._target = motor.position()
         self._publish()
-        self.report(Ready(unit=motor.unit, limits=motor.limits))
+        return Ready(unit=unit, limits=limits)
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""

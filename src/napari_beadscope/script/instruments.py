@@ -182,8 +182,9 @@ class Instruments(Locking):
         return tuple(readings)
 
     def motor_positions(self) -> dict[str, float]:
-        """Return the latest position of each motor, in its own unit."""
-        return {i.name: self._view.motor(i.name)["position"] for i in self._view.motors}
+        """Return the latest position of each motor that has been ready, in its own unit."""
+        known = [info.name for info in self._view.motors if info.unit]
+        return {name: self._view.motor(name)["position"] for name in known}
 
     def motor_history(self, motor: str, since_ns: int = 0) -> np.ndarray:
         """Return a motor's recent positions, oldest first: ten minutes of rest, 40 s of travel.
