@@ -92,6 +92,12 @@ def test_motors_of_the_settings_start_with_the_camera() -> None:
         assert list(scope.missing_motors) == ["gone"]
         assert "nobody.py" in str(scope.missing_motors["gone"])
         scope.add_hardware("focus", "simulated-focus", low=-7.0, high=7.0)  # a script's own wish
+        scope.start_live()
+        scope.set_beads([Bead(3, Roi(64, 64, 64))])
+        scope.set_settings({"xy_lock.window": 33})
+        scope.set_xy_lock(max_step_px=4)
+        assert scope.locks.xy is not None
+        assert (scope.locks.xy.window, scope.locks.xy.max_step_px) == (33, 4.0)
         with pytest.raises(InputError, match="a motor named 'focus' already"):
             scope.add_hardware("focus", "simulated-focus")
         assert len(scope.motors()) == 1

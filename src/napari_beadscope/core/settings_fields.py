@@ -152,6 +152,11 @@ class XYLockSettings(Section):
     max_step_px: float = _of_lock(XYLock, "max_step_px", "An ROI moves by at most this at a time")
     window: int = _of_lock(XYLock, "window", "A bead is where it was on average in so many frames")
 
+    @property
+    def lock(self) -> XYLock:
+        """The lock that begins with these."""
+        return XYLock(**self.model_dump())
+
 
 class ZLockSettings(Section):
     """What the Z-lock begins with unless it is told otherwise."""
@@ -168,6 +173,11 @@ class ZLockSettings(Section):
     patience_s: float = _of_lock(
         ZLock, "patience_s", "The lock ends after so long without a height"
     )
+
+    @property
+    def lock(self) -> ZLock:
+        """The lock that begins with these; of the reference beads, at the height they have then."""
+        return ZLock(**self.model_dump())
 
     @field_validator("nm_per_um")
     @classmethod

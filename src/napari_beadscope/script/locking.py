@@ -12,7 +12,7 @@ import msgspec
 
 from napari_beadscope.core.commands import ExecuteXYLock, SetXYLock, SetZLock
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.core.locks import REFERENCES, Locks, XYLock, XYState, ZLock
+from napari_beadscope.core.locks import REFERENCES, Locks, XYState
 from napari_beadscope.script.configure import number, whole_number
 from napari_beadscope.script.link import Link
 
@@ -37,6 +37,8 @@ class Locking(Link):
     ) -> None:
         """Let the ROI of each bead follow it, also while recording, or end that.
 
+        Defaults are those of the settings, section ``xy_lock``.
+
         Parameters
         ----------
         on : bool
@@ -56,7 +58,8 @@ class Locking(Link):
             A number is out of its range.
         """
         given = {"interval_s": interval_s, "max_step_px": max_step_px, "window": window}
-        self._ask(SetXYLock(_changed(self.locks.xy or XYLock(), given) if on else None))
+        lock = _changed(self.locks.xy or self.settings.xy_lock.lock, given)
+        self._ask(SetXYLock(lock if on else None))
 
     def execute_xy_lock(
         self, *, max_step_px: float | None = None, window: int | None = None
@@ -69,7 +72,7 @@ class Locking(Link):
             There are no beads, or no frame has been tracked yet.
         """
         given = {"max_step_px": max_step_px, "window": window}
-        lock = _changed(self.locks.xy or XYLock(), given)
+        lock = _changed(self.locks.xy or self.settings.xy_lock.lock, given)
         return msgspec.convert(self._ask(ExecuteXYLock(lock)), XYState)
 
     def set_z_lock(
@@ -82,12 +85,14 @@ class Locking(Link):
         max_step_nm: float | None = None,
         window: int | None = None,
         gain: float | None = None,
-        motor: str = "focus",
+        motor: str | None = None,
         nm_per_um: float | None = None,
         min_quality: float | None = None,
         patience_s: float | None = None,
     ) -> None:
         """Let the focus motor hold the height of a bead, or end that.
+
+        Defaults are those of the settings, section ``z_lock``.
 
         Parameters
         ----------
@@ -105,8 +110,8 @@ class Locking(Link):
             Frames whose heights are averaged for a correction; default 10.
         gain : float, optional
             Share of the error that one correction takes away; default 0.5.
-        motor : str
-            The focus motor's name.
+        motor : str, optional
+            The focus motor's name; default that of the settings, ``focus``.
         nm_per_um : float, optional
             By how many nm the measured height falls when the motor goes up by 1 um; default 1000.
             Negative for a motor that is mounted the other way round.
@@ -140,7 +145,9 @@ class Locking(Link):
             "min_quality": min_quality,
             "patience_s": patience_s,
         }
-        self._ask(SetZLock(_changed(ZLock(bead=held, motor=motor), given)))
+        usual = self.settings.z_lock.lock
+        begun = replace(usual, bead=held, motor=motor or usual.motor)
+        self._ask(SetZLock(_changed(begun, given)))
 
 
 def _changed(lock: Any, given: dict[str, Any]) -> Any:
