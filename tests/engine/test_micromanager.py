@@ -19,9 +19,9 @@ from napari_beadscope.storage import open_recording
 BEADS = {"Camera.Mode": "Fluorescent Beads", "Camera.BeadDensity": "30", "Camera.Exposure": "10"}
 OPTIONS = {"properties": BEADS, "buffer_mb": 32}
 START_UM = 10.0
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -134,9 +134,10 @@ def test_the_process_with_the_devices_is_killed(microscope: Scope) -> None:
     wait(again)
     frames = scope.status().frames
     wait(lambda: scope.status().frames > frames + 10)
-    lost = {event.name: event for event in told if isinstance(event, WorkerLost)}
-    assert "camera" in lost
-    assert "MMConfig_demo.cfg has ended" in lost["motor-focus"].why
+    lost = [event for event in told if isinstance(event, WorkerLost)]
+    assert "camera" in [event.name for event in lost]
+    why = [event.why for event in lost if event.name == "motor-focus"]
+    assert any("MMConfig_demo.cfg has ended" in each for each in why)
     assert not any(isinstance(event, CameraLost | CameraBack) for event in told)
     forget()
     # these simulated stages keep their place in memory only: they begin at 0 again

@@ -263,7 +263,7 @@ def _gone(turn: Turn, name: str, why: str) -> None:
         _tracks(turn, {key: said for key, said in turn.state.trackings.items() if key != name})
         last, text = (worker.words.what, worker.words.traceback) if worker.words else (why, "")
         if not is_loss:  # which was told in its own words
-            turn.publish(WorkerLost(name, worker.killed_for or last, text, again))
+            turn.publish(WorkerLost(name, last, text, again))
     session_commands.worker_gone(turn, name, why)
     if again:
         session_recording.interrupted(turn, name)
