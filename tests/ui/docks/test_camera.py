@@ -396,9 +396,9 @@ def test_a_camera_is_named_by_its_id(
     qtbot.mouseClick(dock.live, Qt.MouseButton.LeftButton)
     assert not dock.live.isChecked()
     assert host.session.scope is None
-    editor = dock.options.findChild(QLineEdit)
-    assert editor.isVisible()
-    assert "path/to/file.py:ClassName" in editor.toolTip()
+    known = dock.options.findChildren(QLineEdit)  # also those of fields that are on their way out
+    editor = next(one for one in known if "path/to/file.py:ClassName" in one.toolTip())
+    qtbot.waitUntil(editor.isVisible, timeout=20_000)
     qtbot.keyClicks(editor, "lab/my_camera.py:MyCamera")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     assert host.session.model.camera_id == "lab/my_camera.py:MyCamera"
