@@ -28,6 +28,8 @@ from napari_beadscope.wire import MAX_MESSAGE, Link, dial
 
 _LOG = logging.getLogger(__name__)
 _WELCOME_TIMEOUT_S = 10.0
+#: Made here, once: msgspec 0.22 crashes if several threads are the first to use a type.
+_REQUESTS = msgspec.msgpack.Decoder(Request)
 
 
 class EngineClient:
@@ -106,7 +108,7 @@ class EngineClient:
             data = msgspec.msgpack.encode(request)
             if len(data) > MAX_MESSAGE:
                 raise OverflowError(f"it has {len(data)} bytes")
-            msgspec.msgpack.decode(data, type=Request)
+            _REQUESTS.decode(data)
             self._link.send(request)
             reply = future.result(timeout_s)
         except (TypeError, OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:

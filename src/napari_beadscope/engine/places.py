@@ -36,6 +36,10 @@ class EngineInfo(msgspec.Struct, frozen=True):
     recording_since_unix_s: float = 0.0
 
 
+#: Made once, before threads use it: msgspec 0.22 crashes if several are the first to.
+_INFO = msgspec.json.Decoder(EngineInfo)
+
+
 def log_folder() -> Path:
     """Return the folder of the engines' log files."""
     folder = runtime_folder() / "log"
@@ -63,7 +67,7 @@ def list_engines() -> tuple[EngineInfo, ...]:
     found = []
     for path in runtime_folder().glob("engine-*.json"):
         try:
-            info = msgspec.json.decode(path.read_bytes(), type=EngineInfo)
+            info = _INFO.decode(path.read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
             continue
         if session_alive(info.engine_id):

@@ -76,7 +76,7 @@ class RunState(msgspec.Struct, frozen=True):
     def load(cls, path: Path) -> RunState:
         """Read it; what is not there or not whole is empty."""
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            return _STATES.decode(path.read_bytes())
         except (OSError, msgspec.MsgspecError):
             return cls()
 
@@ -93,6 +93,10 @@ class Deed(msgspec.Struct, frozen=True, array_like=True):
     name: str = ""
     target: float = 0.0
     on: bool = True
+
+
+#: Made once, before threads use them: msgspec 0.22 crashes if several are the first to.
+_STATES, _DEEDS = msgspec.json.Decoder(RunState), msgspec.json.Decoder(Deed)
 
 
 class Conduct:
@@ -236,7 +240,7 @@ def read_deeds(record: Path) -> list[Deed]:
         return []
     for line in lines:
         try:
-            deeds.append(msgspec.json.decode(line, type=Deed))
+            deeds.append(_DEEDS.decode(line))
         except msgspec.MsgspecError:
             continue
     return deeds

@@ -51,7 +51,11 @@ class RunRecord(msgspec.Struct, frozen=True):
     @classmethod
     def load(cls, path: Path) -> RunRecord:
         """Read it."""
-        return msgspec.json.decode(path.read_bytes(), type=cls)
+        return _RECORDS.decode(path.read_bytes())
+
+
+#: Made once, before threads use it: msgspec 0.22 crashes if several are the first to.
+_RECORDS = msgspec.json.Decoder(RunRecord)
 
 
 def run(path: Path) -> int:
