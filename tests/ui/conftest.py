@@ -40,6 +40,12 @@ def _keep_gl_programs() -> Iterator[None]:
     vispy.gloo.glir.GlirProgram.delete = delete
 
 
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test keeps, such as motors and the last recording, is not another's."""
+    monkeypatch.setenv("BEADSCOPE_CONFIG_DIR", str(tmp_path / "config"))
+
+
 @pytest.fixture
 def qtbot(qtbot: Any) -> Any:
     """pytest-qt's, more patient: tests may share their cores with much else."""

@@ -61,8 +61,18 @@ class FakeMotors:
         self._called("add_hardware")
         if name in self.readings:
             raise InputError(f"there is a motor named {name!r} already", "choose another name")
-        info = MotorInfo(name, motor, "um", options.get("low", -50.0), options.get("high", 50.0))
+        if "temperature" in motor:
+            info = MotorInfo(name, motor, "°C", 0.0, 0.0)
+        else:
+            ends = options.get("low", -50.0), options.get("high", 50.0)
+            info = MotorInfo(name, motor, "turn" if "rotation" in motor else "um", *ends)
         self.readings[name] = MotorReading(info, 0.0, 0.0, False, time.monotonic_ns())
+
+    def remove_hardware(self, name: str) -> None:
+        self._called("remove_hardware")
+        if name not in self.readings:
+            raise InputError(f"there is no motor named {name!r}", "see which there are")
+        del self.readings[name]
 
     def again(self) -> Any:
         self._called("again")

@@ -7,6 +7,7 @@ they lie and how mistakes in them are explained. Knows nothing of what settings 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -29,6 +30,8 @@ from napari_beadscope.storage.yaml_file import YamlFile, read_yaml, write_yaml
 
 #: Names of the settings that each microscope has its own of.
 OWN = frozenset(row.name for row in describe() if row.own)
+_LAST = "last.yaml"
+_MANIFEST = "recording.yaml"
 _HEAD = "BeadScope settings; what is missing has its default"
 
 
@@ -188,6 +191,21 @@ def save_settings(
         write_yaml(place, nested(own), head)
     write_yaml(settings_path(), nested(user), _HEAD)
     return settings_path()
+
+
+def remember_recording(folder: Path) -> None:
+    """Keep which recording was the last one; nothing is said if that cannot be kept."""
+    with contextlib.suppress(SettingsError):
+        write_yaml(config_folder() / _LAST, {"recording": str(folder)})
+
+
+def last_recording() -> Path | None:
+    """Return the last recording that was kept, None if there is none or it is gone."""
+    try:
+        said = read_yaml(config_folder() / _LAST, "the last recording").data.get("recording")
+    except SettingsError:
+        return None
+    return Path(said) if isinstance(said, str) and Path(said, _MANIFEST).is_file() else None
 
 
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:

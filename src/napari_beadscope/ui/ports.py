@@ -130,6 +130,10 @@ class ScopePort(Protocol):
         """Add a motor under a name."""
         ...
 
+    def remove_hardware(self, name: str) -> Any:
+        """End a motor or sensor."""
+        ...
+
     def move(self, motor: str, target: float, *, wait: bool = True) -> Any:
         """Send a motor somewhere."""
         ...
@@ -230,7 +234,7 @@ class ScopePort(Protocol):
         max_step_nm: float | None = None,
         window: int | None = None,
         gain: float | None = None,
-        motor: str = "focus",
+        motor: str | None = None,
         nm_per_um: float | None = None,
         min_quality: float | None = None,
         patience_s: float | None = None,

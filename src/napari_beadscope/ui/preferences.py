@@ -13,7 +13,8 @@ from typing import Any
 from napari_beadscope.core.errors import BeadscopeError, SettingsError
 from napari_beadscope.core.messages import SettingsChanged
 from napari_beadscope.core.settings import Settings
-from napari_beadscope.storage import load_settings
+from napari_beadscope.storage import load_settings, save_settings
+from napari_beadscope.storage.settings_file import last_recording, remember_recording
 from napari_beadscope.ui.model import Message, Phase
 from napari_beadscope.ui.session import Session
 
@@ -48,6 +49,9 @@ def begin_with_settings(session: Session) -> None:
             model.options = dict(settings.camera.options)
         # The method is left to the engine, which reads the same file: trackers may be compiling.
         show_settings(session, settings, [name for name in SHOWN if name != "tracking.method"])
+
+    model.last_recording = model.last_recording or last_recording()
+    model.events.recording.connect(lambda path: path is not None and remember_recording(path))
 
     def chosen(_: str) -> None:
         before = model.settings
@@ -121,6 +125,39 @@ def use_settings(
         session.on_scope(
             "Setting preferences", lambda scope: scope.set_settings(told), undo=refused
         )
+
+
+def keep_motor(session: Session, name: str, motor: str, options: Mapping[str, Any]) -> None:
+    """Let a motor start with the microscope from now on."""
+    from napari_beadscope.devices import absolute_id
+
+    _keep(session, {**_motors(session), name: {"id": absolute_id(motor), "options": options}})
+
+
+def forget_motor(session: Session, name: str) -> None:
+    """Do not start a motor with the microscope any more."""
+    _keep(session, {one: what for one, what in _motors(session).items() if one != name})
+
+
+def _motors(session: Session) -> dict[str, Any]:
+    """Return the motors that start with the microscope, by name."""
+    from napari_beadscope.devices import motors_of_camera
+
+    kept = session.model.settings.get("hardware.motors")
+    if kept is not None:
+        return dict(kept)
+    return {one.usual_name: {"id": one.id} for one in motors_of_camera(microscope_of(session))}
+
+
+def _keep(session: Session, motors: Mapping[str, Any]) -> None:
+    model = session.model
+    try:
+        settings = model.settings.replace({"hardware.motors": motors})
+        save_settings(settings, camera=microscope_of(session))
+    except SettingsError as error:
+        session.fail(error, doing="Keeping the motors")
+        return
+    model.settings = settings
 
 
 def _take(session: Session, load: Any) -> bool:

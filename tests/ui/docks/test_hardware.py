@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.locks import Locks, ZLock
 from napari_beadscope.core.messages import StatusChanged, WorkerStatus
+from napari_beadscope.devices import DeviceInfo
+from napari_beadscope.storage import load_settings
 from napari_beadscope.ui.host import SessionHost, host_of
+from napari_beadscope.ui.presenters.adding import own_classes
 
 LEFT = Qt.MouseButton.LeftButton
+contains = Qt.MatchFlag.MatchContains
 PATIENCE = {"timeout": 20_000}
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEADSCOPE_CONFIG_DIR", str(tmp_path / "config"))
 
 
 @pytest.fixture
@@ -49,8 +62,8 @@ def test_without_an_engine_it_says_what_to_do(
     assert "press Live" in dock.words.text()
     assert not dock.stop_all.isEnabled()
     assert dock.stop_all.toolTip() == "There are no motors"
-    assert not dock.add.isEnabled()
-    assert "press Live first" in dock.add.toolTip()
+    assert not dock.adding.add.isEnabled()
+    assert "press Live first" in dock.adding.add.toolTip()
 
 
 def test_cards_show_place_unit_and_limits_as_they_change(dock: Any, scope: Any, qtbot: Any) -> None:
@@ -188,19 +201,131 @@ def test_a_motor_that_the_z_lock_holds_can_only_be_stopped(
 def test_add_a_motor_with_options(dock: Any, scope: Any, live: SessionHost, qtbot: Any) -> None:
     qtbot.mouseClick(dock.unfold, LEFT)
     assert dock.adding.isVisible()
-    assert dock.name.text() == "focus"
-    assert dock.options.editor("speed").suffix() == " µm/s"
-    dock.options.editor("high").setValue(20.0)
-    qtbot.mouseClick(dock.add, LEFT)
+    assert dock.adding.name.text() == "focus"
+    assert dock.adding.options.editor("speed").suffix() == " µm/s"
+    dock.adding.options.editor("high").setValue(20.0)
+    qtbot.mouseClick(dock.adding.add, LEFT)
     qtbot.waitUntil(lambda: bool(live.session.model.messages), **PATIENCE)
     assert "already: choose another name" in live.session.model.messages[-1].text
-    dock.name.setText("stage")
-    qtbot.mouseClick(dock.add, LEFT)
+    dock.adding.name.setText("stage")
+    qtbot.mouseClick(dock.adding.add, LEFT)
     qtbot.waitUntil(lambda: "stage" in dock.cards, **PATIENCE)
     assert dock.cards["stage"].state.text() == "−50 to 20 µm"
-    dock.name.setText("  ")
-    qtbot.mouseClick(dock.add, LEFT)
+    dock.adding.name.setText("  ")
+    qtbot.mouseClick(dock.adding.add, LEFT)
     assert "no name" in live.session.model.messages[-1].text
+
+
+def test_a_sensor_is_shown_and_has_nothing_to_move(dock: Any, scope: Any, qtbot: Any) -> None:
+    scope.add_hardware("air", "simulated-temperature")
+    qtbot.waitUntil(lambda: "air" in dock.cards, **PATIENCE)
+    card = dock.cards["air"]
+    assert card.position.text() == "0.000 °C"
+    assert card.accessibleName() == "sensor air"
+    assert not hasattr(card, "go")
+    card.setFocus()
+    qtbot.keyClick(card, Qt.Key.Key_Up)
+    assert "move" not in scope.calls
+
+
+def test_motors_come_back_until_they_are_removed(
+    dock: Any, scope: Any, live: SessionHost, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
+    qtbot.mouseClick(dock.unfold, LEFT)
+    dock.adding.kind.setCurrentIndex(dock.adding.kind.findText("rotation", contains))
+    assert dock.adding.name.text() == "rotation"
+    dock.adding.options.editor("speed").setValue(3.0)
+    qtbot.mouseClick(dock.adding.add, LEFT)
+    qtbot.waitUntil(lambda: "rotation" in kept(), **PATIENCE)
+    assert kept() == {
+        "focus": {"id": "simulated-focus", "options": {}},
+        "magnet": {"id": "simulated-magnet", "options": {}},
+        "rotation": {"id": "simulated-rotation", "options": {"speed": 3.0}},
+    }
+    card = dock.cards["rotation"]
+    assert card.step == 1.0
+    assert card.steps.currentText() == "step 1 turn"
+    qtbot.mouseClick(card.remove, LEFT)  # on second thoughts
+    assert "remove_hardware" not in scope.calls
+    qtbot.mouseClick(card.remove, LEFT)
+    qtbot.waitUntil(lambda: "rotation" not in dock.cards, **PATIENCE)
+    qtbot.waitUntil(lambda: list(kept()) == ["focus", "magnet"], **PATIENCE)
+
+
+def test_a_class_of_ones_own_from_its_file(
+    dock: Any, scope: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lab.py"
+    file.write_text(
+        "raise SystemExit  # it is read, not run\n"
+        "class _Part: pass\n"
+        "class Lift:\n"
+        "    def __init__(self, port, speed=2.5, *, slow: bool = True): pass\n"
+        "class Valve: pass\n"
+    )
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
+    qtbot.mouseClick(dock.unfold, LEFT)
+    adding = dock.adding
+    adding.kind.setCurrentIndex(adding.kind.findText("A class of your own"))
+    adding.browse.click()
+    assert [adding.which.itemText(row) for row in range(2)] == [f"{file}:Lift", f"{file}:Valve"]
+    assert adding.name.text() == "lift"
+    adding.options.editor("port").setText("COM3")
+    adding.options.editor("port").editingFinished.emit()
+    assert adding.options.editor("speed").value() == 2.5
+    assert adding.options.editor("slow").isChecked()
+    qtbot.mouseClick(adding.add, LEFT)
+    qtbot.waitUntil(lambda: "lift" in dock.cards, **PATIENCE)
+    assert scope.readings["lift"].info.motor == f"{file}:Lift"
+    qtbot.waitUntil(lambda: kept().get("lift", {}).get("options") == {"port": "COM3"}, **PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("x = (", "line 1 is not Python"), ("x = 1\n", "no class in"), ("\0", "is not Python")],
+)
+def test_a_file_that_is_none_is_told(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "lab.py"
+    file.write_text(text)
+    with pytest.raises(InputError, match=words):
+        own_classes(file)
+    with pytest.raises(InputError, match="cannot be read"):
+        own_classes(tmp_path)
+
+
+def test_connected_motors_are_searched_for(
+    dock: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = (
+        DeviceInfo("vendor:4711", "Stage 4711", "", "stage"),
+        DeviceInfo("other:X", "Other stage", "none is connected", "stage"),
+    )
+    monkeypatch.setattr("napari_beadscope.devices.find_motors", lambda: there)
+    qtbot.mouseClick(dock.unfold, LEFT)
+    qtbot.mouseClick(dock.adding.search, LEFT)
+    qtbot.waitUntil(lambda: dock.adding.kind.itemText(0) == "Stage 4711", **PATIENCE)
+    assert dock.adding.kind.findText("Other stage") == -1
+    dock.adding.kind.setCurrentIndex(0)
+    assert dock.adding.motor == "vendor:4711"
+    assert dock.adding.name.text() == "stage"
+
+
+def test_a_claimed_motor_says_what_has_it(dock: Any, scope: Any, qtbot: Any) -> None:
+    reading = scope.readings["focus"]
+    scope.readings["focus"] = replace(reading, info=replace(reading.info, claimed="a Z-LUT sweep"))
+    card = dock.cards["focus"]
+    qtbot.waitUntil(lambda: card.state.text() == "held by a Z-LUT sweep", **PATIENCE)
+    for button in (card.go, card.more, card.remove):
+        assert not button.isEnabled()
+        assert "moved by a Z-LUT sweep" in button.toolTip()
+    assert card.stop.isEnabled()
+    assert "that ends a Z-LUT sweep" in card.stop.toolTip()
+
+
+def kept() -> dict[str, Any]:
+    return dict(load_settings().get("hardware.motors") or {})
 
 
 def test_closed_it_asks_nothing_and_reopened_it_goes_on(

@@ -360,3 +360,22 @@ def test_a_motor_of_the_settings_that_is_not_there_is_told(host: SessionHost, sc
     host.session.start_live()
     told = [message.text for message in host.session.model.messages]
     assert "The stage motor of the settings is not there: there is no stage: plug it in" in told
+
+
+def test_open_last_is_remembered_over_a_restart(
+    make_napari_viewer: Callable[..., Any], scopes: Any, open_dock: Any, tmp_path: Path
+) -> None:
+    first = host_of(make_napari_viewer(), scopes, launch_inline)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "recording.yaml").write_text("state: complete\n")
+    first.session.started_recording(tmp_path / "r")
+    first.close()  # or killed: it is kept from the beginning on
+    second = host_of(make_napari_viewer(), scopes, launch_inline)
+    acquisition = open_dock(second, "Acquisition")
+    assert acquisition.open.isEnabled()
+    assert str(tmp_path / "r") in acquisition.open.toolTip()
+    second.close()
+    (tmp_path / "r" / "recording.yaml").unlink()
+    third = host_of(make_napari_viewer(), scopes, launch_inline)
+    assert third.session.model.last_recording is None
+    third.close()

@@ -1,4 +1,4 @@
-"""The Hardware dock: a card per motor, stop them all, add one.
+"""The Hardware dock: a card per motor and sensor, stop all motors, add one.
 
 Owns its widgets only; all it knows it has from `HardwarePresenter`.
 """
@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QComboBox,
-    QLineEdit,
     QPushButton,
     QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 
+from napari_beadscope.ui.docks.adding import AddingPanel
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.motor_card import MotorCardWidget
-from napari_beadscope.ui.docks.parts import FieldForm, allow, form, note
+from napari_beadscope.ui.docks.parts import allow, note
+from napari_beadscope.ui.presenters.adding import AddingPresenter
 from napari_beadscope.ui.presenters.hardware import HardwarePresenter
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class HardwareDock(Dock):
     def show_motors(self, _: Any = None) -> None:
         """Show where every motor is; cards stay as long as their motors do."""
         cards = self.presenter.cards()
-        if [(card.name, card.unit) for card in cards] != list(self._keys()):
+        if [(card.name, card.unit, card.moves) for card in cards] != list(self._keys()):
             self._rebuild(cards)
         for card in cards:
             self.cards[card.name].show_card(card, self.presenter.past(card.name))
@@ -97,11 +96,11 @@ class HardwareDock(Dock):
         allow(
             self.stop_all,
             "Halt every motor where it is (Escape)",
-            (not cards, "There are no motors"),
+            (not any(card.moves for card in cards), "There are no motors"),
         )
 
     def _keys(self) -> Any:
-        return ((name, widget.unit) for name, widget in self.cards.items())
+        return ((name, widget.unit, widget.moves) for name, widget in self.cards.items())
 
     def _rebuild(self, cards: Any) -> None:
         for widget in self.cards.values():
@@ -120,55 +119,21 @@ class HardwareDock(Dock):
 
     def _build_adding(self) -> None:
         self.unfold = QToolButton()
-        self.unfold.setText("Add a motor")
+        self.unfold.setText("Add a motor or sensor")
         self.unfold.setCheckable(True)
         self.unfold.setAutoRaise(True)
         self.unfold.setArrowType(Qt.ArrowType.RightArrow)
         self.unfold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.unfold.setToolTip("Show what a new motor needs: kind, name, options")
+        self.unfold.setToolTip("Show what a new one needs: kind, name, options")
         self.unfold.toggled.connect(self._unfold)
-        self.kind = QComboBox()
-        self.kind.setToolTip("What kind of motor")
-        for motor, label, usual in self.presenter.kinds():
-            self.kind.addItem(label, (motor, usual))
-        self.kind.currentIndexChanged.connect(self._kind_chosen)
-        self.name = QLineEdit()
-        self.name.setToolTip(
-            "Name of the new motor; the simulated microscope obeys those called focus and magnet"
-        )
-        self.options = FieldForm()
-        self._values: dict[str, Any] = {}
-        self.options.changed.connect(self._values.__setitem__)
-        self.add = QPushButton("Add")
-        self.add.clicked.connect(self._add)
-        top = form()
-        top.addRow("Kind", self.kind)
-        top.addRow("Name", self.name)
-        self.adding = QWidget()
-        column = QVBoxLayout(self.adding)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(top)
-        column.addWidget(self.options)
-        column.addWidget(self.add)
+        self.adding = AddingPanel(self.presenter, AddingPresenter(self.session))
         self.body.addWidget(self.unfold)
         self.body.addWidget(self.adding)
         self.adding.hide()
-        self._kind_chosen()
 
     def _unfold(self, on: bool) -> None:
         self.unfold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self.adding.setVisible(on)
 
-    def _kind_chosen(self, _: int = 0) -> None:
-        motor, usual = self.kind.currentData()
-        self._values.clear()
-        self.options.show_fields(self.presenter.fields(motor))
-        self.name.setText(usual)
-
     def _show_adding(self, _: Any = None) -> None:
-        why_not = self.presenter.why_not_add()
-        allow(self.add, "Start the motor's process", (bool(why_not), why_not))
-
-    def _add(self) -> None:
-        motor, _ = self.kind.currentData()
-        self.presenter.add(self.name.text(), motor, dict(self._values))
+        self.adding.show_allowed()

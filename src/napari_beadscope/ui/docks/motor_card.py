@@ -1,4 +1,4 @@
-"""One motor as a card: where it is, go to, jog, stop, its travel and its last seconds.
+"""One motor or sensor as a card: where it is, go to, jog, stop, its travel and its last seconds.
 
 Owns its widgets and keys only; what they do is the presenter's business.
 """
@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMessageBox,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -27,12 +29,12 @@ from napari_beadscope.ui.docks.parts import TONES, allow, toned, without_arrows
 from napari_beadscope.ui.presenters.hardware import (
     PAGE_STEPS,
     PAST_S,
-    STEPS,
     UNITS,
-    USUAL_STEP,
+    Z_LOCK,
     HardwarePresenter,
     MotorCard,
     number,
+    steps_of,
 )
 
 _BORDER = "#motorCard { border: 1px solid rgba(128, 128, 128, 100); border-radius: 4px; }"
@@ -87,7 +89,8 @@ class Travel(QWidget):
         text = self.palette().text().color()
         faint = QColor(text)
         faint.setAlpha(70)
-        self._draw_bar(painter, card, faint)
+        if card.moves:
+            self._draw_bar(painter, card, faint)
         self._draw_past(painter, card, faint)
         painter.end()
 
@@ -111,7 +114,7 @@ class Travel(QWidget):
             return
         low, high = self._span
         # What is next to nothing of the range is drawn as rest.
-        room = max(high - low, 1e-4 * (card.high - card.low))
+        room = max(high - low, 1e-4 * (card.high - card.low), 1e-9)
         top, height = 17.0, self.height() - 20.0
         seconds, values = np.append(seconds, 0.0), np.append(values, values[-1])
         x = 5 + (1 + seconds / PAST_S) * (self.width() - 10)
@@ -136,23 +139,23 @@ class MotorCardWidget(QFrame):
 
     def __init__(self, card: MotorCard, presenter: HardwarePresenter) -> None:
         super().__init__()
-        self.name, self.unit = card.name, card.unit
+        self.name, self.unit, self.moves = card.name, card.unit, card.moves
         self._presenter = presenter
         self._card = card
         self.setObjectName("motorCard")
         self.setStyleSheet(_BORDER)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(f"motor {card.name}")
-        self.setToolTip(
-            f"{card.name}: arrow keys jog by one step, page keys by {PAGE_STEPS}, Escape stops"
-        )
+        self.setAccessibleName(f"{'motor' if card.moves else 'sensor'} {card.name}")
+        keys = f"arrow keys jog by one step, page keys by {PAGE_STEPS}, Escape stops"
+        self.setToolTip(f"{card.name}: {keys}" if card.moves else f"{card.name}: a sensor")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(3)
         layout.addLayout(self._head(card))
         self.travel = Travel()
         layout.addWidget(self.travel)
-        layout.addLayout(self._controls(card))
+        if card.moves:
+            layout.addLayout(self._controls(card))
         self.show_card(card, (np.empty(0), np.empty(0)))
 
     @property
@@ -168,11 +171,19 @@ class MotorCardWidget(QFrame):
         toned(self.state, card.state or f"{card.range_text}", card.tone)
         self.travel.show_card(card, past)
         down = (not card.ready, f"The {card.name} motor does not answer now")
-        held = (card.held, "The Z-lock moves this motor: switch it off, or press Stop")
+        off = "switch it off, or press Stop" if card.held == Z_LOCK else "wait, or press Stop"
+        held = (bool(card.held), f"This motor is moved by {card.held}: {off}")
+        allow(
+            self.remove,
+            f"Remove {card.name}: end its process, and do not start it with this camera again",
+            held,
+        )
+        if not card.moves:
+            return
         allow(self.go, "Go to the position on the left (Enter)", down, held)
         allow(self.less, f"Jog down by one step (↓; Page Down: {PAGE_STEPS} steps)", down, held)
         allow(self.more, f"Jog up by one step (↑; Page Up: {PAGE_STEPS} steps)", down, held)
-        ends = "; that ends the Z-lock" if card.held else ""
+        ends = f"; that ends {card.held}" if card.held else ""
         allow(self.stop, f"Halt this motor where it is (Escape: all motors){ends}", down)
         bold = card.moving
         if self.stop.font().bold() != bold:
@@ -183,7 +194,8 @@ class MotorCardWidget(QFrame):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Jog by arrow and page keys."""
         steps = None if event is None else _JOGS.get(event.key())
-        if steps is not None and self._card.ready and not self._card.held:
+        card = self._card
+        if steps is not None and card.moves and card.ready and not card.held:
             self._presenter.jog(self.name, steps, self.step)
         else:
             super().keyPressEvent(event)
@@ -197,14 +209,22 @@ class MotorCardWidget(QFrame):
         font = QFont(self.position.font())
         font.setPointSizeF(font.pointSizeF() * 1.3)
         self.position.setFont(font)
-        self.position.setToolTip(f"Where the motor is, {card.unit}")
+        what = "Where the motor is" if card.moves else "What the sensor reads"
+        self.position.setToolTip(f"{what}, {card.unit}")
         self.state = QLabel()
-        self.state.setToolTip(f"Limits of the motor ({card.range_text}), or what it does")
+        limits = f"Limits of the motor ({card.range_text}), or what it does"
+        self.state.setToolTip(limits if card.moves else "What it does, if it does not read")
+        self.remove = QToolButton()
+        self.remove.setText("✕")
+        self.remove.setAutoRaise(True)
+        self.remove.setAccessibleName(f"remove {card.name}")
+        self.remove.clicked.connect(self._remove)
         row = QHBoxLayout()
         row.addWidget(title)
         row.addWidget(self.position)
         row.addStretch(1)
         row.addWidget(self.state)
+        row.addWidget(self.remove)
         return row
 
     def _controls(self, card: MotorCard) -> QGridLayout:
@@ -234,10 +254,11 @@ class MotorCardWidget(QFrame):
                 lambda _=False, steps=steps: self._presenter.jog(self.name, steps, self.step)
             )
         self.steps = QComboBox()
-        unit = _UNIT_NAMES.get(card.unit, "um")
-        for step in STEPS[unit]:
+        unit = _UNIT_NAMES.get(card.unit, card.unit)
+        choices, usual = steps_of(unit, card.low, card.high)
+        for step in choices:
             self.steps.addItem(f"step {step:g} {card.unit}", step)
-        self.steps.setCurrentIndex(STEPS[unit].index(USUAL_STEP[unit]))
+        self.steps.setCurrentIndex(choices.index(usual))
         self.steps.setToolTip("Length of one jog")
         grid = QGridLayout()
         grid.setSpacing(4)
@@ -249,6 +270,12 @@ class MotorCardWidget(QFrame):
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
         return grid
+
+    def _remove(self) -> None:
+        question = f"Remove {self.name}? It is not started with this camera again."
+        yes = QMessageBox.StandardButton.Yes
+        if QMessageBox.question(self, "Remove", question) == yes:
+            self._presenter.remove(self.name)
 
     def _go(self) -> None:
         self.target.interpretText()

@@ -17,12 +17,17 @@ import numpy as np
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError, StateError
 from napari_beadscope.ui.jobs import Job, JobLane, Outcome
 from napari_beadscope.ui.ports import ScopePort
-from napari_beadscope.ui.presenters.fields import Field, label_of
+from napari_beadscope.ui.preferences import forget_motor, keep_motor
 from napari_beadscope.ui.session import Session
 
 UNITS = {"um": "µm", "mm": "mm"}
-STEPS = {"um": (0.01, 0.05, 0.1, 0.5, 1.0, 5.0), "mm": (0.01, 0.05, 0.1, 0.5, 1.0, 2.0)}
-USUAL_STEP = {"um": 0.1, "mm": 0.1}
+STEPS = {
+    "um": (0.01, 0.05, 0.1, 0.5, 1.0, 5.0),
+    "mm": (0.01, 0.05, 0.1, 0.5, 1.0, 2.0),
+    "turn": (0.01, 0.1, 0.25, 1.0, 5.0, 10.0),
+}
+USUAL_STEP = {"um": 0.1, "mm": 0.1, "turn": 1.0}
+Z_LOCK = "the Z-lock"
 #: Page keys jog by so many steps.
 PAGE_STEPS = 10
 #: How much of the past a card shows.
@@ -36,7 +41,7 @@ class MotorCard:
     """What one motor's card shows; positions in `unit`.
 
     ``state`` is what it does in a few words and ``tone`` how bad that is; ``ready`` whether it
-    takes commands, ``held`` whether the Z-lock moves it.
+    takes commands, ``held`` says what has it for itself. A sensor does not ``moves``.
     """
 
     name: str
@@ -47,9 +52,10 @@ class MotorCard:
     target: float
     moving: bool
     ready: bool
-    held: bool
+    held: str
     state: str
     tone: str
+    moves: bool = True
 
     @property
     def text(self) -> str:
@@ -58,7 +64,9 @@ class MotorCard:
 
     @property
     def range_text(self) -> str:
-        """The limits with their unit."""
+        """The limits with their unit, '' of a sensor."""
+        if not self.moves:
+            return ""
         return f"{number(self.low, 0)} to {number(self.high, 0)} {self.unit}"
 
 
@@ -153,27 +161,28 @@ class HardwarePresenter:
 
     # adding
 
-    def kinds(self) -> tuple[tuple[str, str, str], ...]:
-        """Return ID, label and usual name of every kind of motor."""
-        from napari_beadscope.devices import list_motors
-
-        return tuple((kind.id, kind.label, kind.usual_name) for kind in list_motors())
-
-    def fields(self, motor: str) -> tuple[Field, ...]:
-        """Return the options of a kind of motor with their defaults."""
-        from napari_beadscope.devices import motor_options
-
-        schema = motor_options(motor).model_json_schema()["properties"]
-        return tuple(_field(name, one) for name, one in schema.items())
-
     def add(self, name: str, motor: str, options: dict[str, Any]) -> None:
         """Add a motor under a name of its own."""
         name = name.strip()
         if not name:
             self._session.fail(InputError("the motor has no name", "give it one, such as focus"))
             return
+        if not motor:
+            self._session.fail(InputError("it is not said which motor", "choose one"))
+            return
         self._do(
-            f"Adding the motor {name}", lambda scope: scope.add_hardware(name, motor, **options)
+            f"Adding the motor {name}",
+            lambda scope: scope.add_hardware(name, motor, **options),
+            lambda: keep_motor(self._session, name, motor, options),
+        )
+
+    def remove(self, name: str) -> None:
+        """End a motor's or sensor's process; it does not come back with this camera."""
+        self._wanted.pop(name, None)
+        self._do(
+            f"Removing {name}",
+            lambda scope: scope.remove_hardware(name),
+            lambda: forget_motor(self._session, name),
         )
 
     def why_not_add(self) -> str:
@@ -218,14 +227,15 @@ class HardwarePresenter:
         info = reading.info
         unit = UNITS.get(info.unit, info.unit)
         state, tone = "", "ok"
+        held = self._held_by(info)
         worker = self._worker(info.name)
         ready = worker is None or worker.state not in ("DOWN", "FAILED", "STARTING")
         if not ready and worker is not None:
             failed = worker.state == "FAILED"
             state = "failed; add it again" if failed else "its process is being restarted"
             tone = "bad" if failed else "warn"
-        elif self._is_held(info.name):
-            state, tone = "held by the Z-lock", "warn"
+        elif held:
+            state, tone = f"held by {held}", "warn"
         elif reading.moving:
             state = f"→ {number(reading.target)} {unit}"
         return MotorCard(
@@ -237,19 +247,35 @@ class HardwarePresenter:
             reading.target,
             bool(reading.moving and ready),
             ready,
-            self._is_held(info.name),
+            held,
             state,
             tone,
+            info.moves,
         )
 
-    def _is_held(self, name: str) -> bool:
+    def _held_by(self, info: Any) -> str:
         lock = self._session.model.locks.z
-        return lock is not None and lock.motor == name
+        return Z_LOCK if lock is not None and lock.motor == info.name else str(info.claimed)
 
     def _worker(self, name: str) -> Any:
         status = self._session.model.status
         workers = () if status is None else status.workers
         return next((worker for worker in workers if worker.name == f"motor-{name}"), None)
+
+
+def steps_of(unit: str, low: float, high: float) -> tuple[tuple[float, ...], float]:
+    """Return the steps of a jog, and the usual one; of other units by the range.
+
+    Examples
+    --------
+    >>> steps_of("deg", 0.0, 180.0)
+    ((0.1, 1.0, 10.0, 100.0), 1.0)
+    """
+    if unit in STEPS:
+        return STEPS[unit], USUAL_STEP[unit]
+    least = 10.0 ** math.floor(math.log10(max(high - low, 1e-6) / 1000))
+    steps = tuple(float(f"{least * factor:.3g}") for factor in (1, 10, 100, 1000))
+    return steps, steps[1]
 
 
 def number(value: float, decimals: int = _DECIMALS) -> str:
@@ -262,18 +288,3 @@ def number(value: float, decimals: int = _DECIMALS) -> str:
     """
     text = f"{value:.{decimals}f}" if decimals else f"{value:g}"
     return text.replace("-", "−")
-
-
-def _field(name: str, schema: dict[str, Any]) -> Field:
-    description = str(schema.get("description", ""))
-    unit = description.rpartition(", ")[2].replace("um", "µm")
-    return Field(
-        name=name,
-        label=label_of(name),
-        kind="float",
-        value=schema["default"],
-        unit="" if "unit" in unit else unit,
-        minimum=schema.get("minimum", schema.get("exclusiveMinimum", -1e6)),
-        maximum=schema.get("maximum", 1e6),
-        tip=description[:1].upper() + description[1:],
-    )

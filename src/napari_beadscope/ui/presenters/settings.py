@@ -228,7 +228,8 @@ class SettingsPresenter:
         if self._done:
             return self._done, "ok"
         in_use = self._model.settings_in_use
-        other = () if in_use is None else tuple(self._model.settings.differences(in_use))
+        other = [] if in_use is None else list(self._model.settings.differences(in_use))
+        other = [name for name in other if name != "hardware.motors"]  # see the Hardware dock
         if other:
             return f"The engine that runs has other values: {', '.join(other)}", "warn"
         return self._where(), "ok"
