@@ -257,3 +257,16 @@ def test_a_large_field_opens_fast_and_stays_small() -> None:
     assert time.perf_counter() - began < 2.0  # 0.2 s when nothing else runs
     held = [value.nbytes for value in vars(microscope).values() if isinstance(value, np.ndarray)]
     assert sum(held) < 100e6
+
+
+def test_no_change_of_exposure_or_binning_waits_for_a_compiler() -> None:
+    from napari_beadscope.devices.simulated import kernels
+
+    small = {"height_px": 64, "width_px": 64, "beads": 1}
+    SimulatedMicroscope(small).warm_up()
+    compiled = (kernels.add_noise_clipped, kernels.bin_mean)
+    before = [len(one.signatures) for one in compiled]
+    assert min(before) > 0
+    SimulatedMicroscope({**small, "exposure_ms": 0.001}).render(1)
+    SimulatedMicroscope({**small, "binning": 2}).render(1)
+    assert [len(one.signatures) for one in compiled] == before

@@ -89,7 +89,7 @@ class SimulatedCamera(Opening):
         """Build the microscope and compile the renderer; frame numbers start at 0."""
         if self._microscope is None:
             self._microscope = SimulatedMicroscope(self._options)
-            self._microscope.render(0)
+            self._microscope.warm_up()
             self._next = 0
 
     def close(self) -> None:

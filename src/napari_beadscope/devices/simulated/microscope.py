@@ -240,6 +240,16 @@ class SimulatedMicroscope:
             kernels.bin_mean(image, window.binning, out)
         return out
 
+    def warm_up(self) -> None:
+        """Compile all that any exposure and binning need: no frame is to wait for that."""
+        from napari_beadscope.devices.simulated import kernels
+
+        self.render(0)
+        some = np.zeros((2, 2), self.options.dtype)
+        noise, starts = np.zeros(2, np.int32), np.zeros(2, np.int64)
+        kernels.add_noise_clipped(some, noise, starts, self.options.full_scale, some.copy())
+        kernels.bin_mean(some, 2, some[:1, :1].copy())
+
     def _render_beads(self, places: np.ndarray, out: np.ndarray) -> None:
         from napari_beadscope.devices.simulated import kernels
 
