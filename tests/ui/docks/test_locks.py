@@ -99,9 +99,10 @@ def test_xy_lock_on_says_whom_it_follows_and_whom_not(live: SessionHost, scopes:
     tell(live)
     assert scopes.last.locks.xy == XYLock(2.5, 10.0, 20)
     assert dock.xy_on.isChecked()
-    assert dock.xy_on.text() == "● On"
+    assert dock.xy_on.text() == "Unlock"
     assert "Follows 3 beads · moved 2 by up to 3 px" in dock.xy_state.text()
-    assert "Held, it is lost: bead 0" in dock.xy_state.text()
+    assert "Held: 0 (lost)" in dock.xy_state.text()
+    assert dock.xy_state.toolTip() == "Bead 0: it is lost"
     assert live.session.model.locked == {1, 2, 3}
     dock._boxes["xy", "max_step_px"].setValue(4)  # holds at once
     tell(live)
@@ -116,7 +117,7 @@ def test_once_says_what_it_did(live: SessionHost) -> None:
     dock = open_dock(live)
     dock.once.click()
     assert "Looked once. Follows 2 beads · moved 2 by up to 4 px" in dock.xy_state.text()
-    assert "its ROI would leave the frame: bead 0" in dock.xy_state.text()
+    assert "Held: 0 (at the frame's edge)" in dock.xy_state.text()
 
 
 def test_z_lock_shows_height_error_and_correction(live: SessionHost, scopes: Any) -> None:

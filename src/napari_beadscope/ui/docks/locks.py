@@ -241,10 +241,11 @@ class LocksDock(Dock):
             (self.z_on, locks.z is not None, _Z_TIP, why_z),
         ):
             button.setChecked(on)
-            button.setText("● On" if on else "Off")
+            button.setText("Unlock" if on else "Lock")
             allow(button, tip, (bool(why) and not on, why))
         allow(self.once, "Move each ROI after its bead once, now", (bool(why_xy), why_xy))
         toned(self.xy_state, *self.presenter.xy_text())
+        self.xy_state.setToolTip(self.presenter.xy_details())
         toned(self.z_state, *self.presenter.z_text())
         numbers = self.presenter.z_numbers()
         if self.numbers.text() != numbers:
@@ -256,7 +257,7 @@ class LocksDock(Dock):
 
 
 def _switch(name: str) -> QPushButton:
-    button = QPushButton("Off")
+    button = QPushButton("Lock")
     button.setCheckable(True)
     button.setAccessibleName(name)
     return button
@@ -268,7 +269,7 @@ def _title(name: str, meaning: str, *buttons: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     row.addWidget(label, 1)
     for button in buttons:
-        button.setFixedWidth(58)
+        button.setFixedWidth(64)
         row.addWidget(button)
     return row
 

@@ -12,17 +12,31 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from napari_beadscope.core.errors import BeadscopeError
-from napari_beadscope.core.locks import RANGES, REFERENCES, Locks, XYLock, XYState, ZLock, ZState
+from napari_beadscope.core.locks import (
+    RANGES,
+    REFERENCES,
+    HeldBead,
+    Locks,
+    XYLock,
+    XYState,
+    ZLock,
+    ZState,
+)
 from napari_beadscope.core.messages import LocksChanged
 from napari_beadscope.ui.model import Phase
 from napari_beadscope.ui.presenters.fields import Field
-from napari_beadscope.ui.presenters.zlut import why_swept
+from napari_beadscope.ui.presenters.zlut import why_claimed
 from napari_beadscope.ui.session import Session
 
 #: How much of the error's past is shown, s.
 HISTORY_S = 120.0
 _LENGTHS = ("nm", "um", "mm")
 _NAMED = 6  # beads that are named one by one
+_HELD = {
+    "it is lost": "lost",
+    "its ROI would leave the frame": "at the frame's edge",
+    "its ROI would lie over": "too near a neighbour",
+}
 
 _LABELS = {
     "interval_s": ("Every", "Time between two looks at where the beads are"),
@@ -55,8 +69,8 @@ class LocksPresenter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.xy = session.model.locks.xy or XYLock()
-        self.z = session.model.locks.z or ZLock()
+        self.xy = session.model.locks.xy or session.model.settings.xy_lock.lock
+        self.z = session.model.locks.z or session.model.settings.z_lock.lock
         self.last_look = ""
         self._errors: deque[tuple[float, float]] = deque()
 
@@ -162,7 +176,7 @@ class LocksPresenter:
     def why_no_z(self) -> str:
         """Return why the Z-lock cannot begin, '' if it can."""
         model = self._session.model
-        why = self._no_engine() or why_swept(self._session)
+        why = self._no_engine() or why_claimed(self._session, self.z.motor)
         if why:
             return why
         if not model.calibration.zlut:
@@ -186,6 +200,12 @@ class LocksPresenter:
         if state.phase != "on":
             return ("Starting…" if state.phase == "starting" else f"Waiting: {state.why}"), "ok"
         return _followed_text(state), "warn" if state.held else "ok"
+
+    def xy_details(self) -> str:
+        """Return for every bead that is held in its place why, a line each; '' if all follow."""
+        locks = self._session.model.locks
+        held = locks.xy_state.held if locks.xy is not None else ()
+        return "\n".join(f"Bead {one.bead}: {one.why}" for one in held)
 
     def z_text(self) -> tuple[str, str]:
         """Return how the Z-lock goes in words, and the tone."""
@@ -272,16 +292,31 @@ def _fields(lock: XYLock | ZLock, labels: dict[str, tuple[str, str]]) -> dict[st
 
 
 def _followed_text(state: XYState) -> str:
+    """Return whom the XY-lock follows and, in few words, whom not.
+
+    Examples
+    --------
+    >>> held = tuple(HeldBead(k, f"its ROI would lie over that of bead {k + 1}") for k in (4, 5))
+    >>> print(_followed_text(XYState("on", "", (1, 2), (HeldBead(3, "it is lost"), *held))))
+    Follows 2 beads
+    Held: 4, 5 (too near a neighbour), 3 (lost)
+    """
     count = len(state.followed)
     text = f"Follows {count} {'bead' if count == 1 else 'beads'}"
     if state.moved:
         text += f" · moved {state.moved} by up to {state.step_px:.0f} px"
-    reasons = Counter(held.why for held in state.held)
-    for why, number in reasons.most_common():
-        names = [str(held.bead) for held in state.held if held.why == why]
-        shown = ", ".join(names[:_NAMED]) + ("…" if number > _NAMED else "")
-        text += f"\nHeld, {why}: bead {shown}" if number == 1 else f"\nHeld, {why}: beads {shown}"
-    return text
+    kinds = Counter(_kind(held) for held in state.held)
+    parts = []
+    for kind, number in kinds.most_common():
+        names = [str(held.bead) for held in state.held if _kind(held) == kind]
+        shown = ", ".join(names[:_NAMED])
+        shown += f" and {number - _NAMED} more" if number > _NAMED else ""
+        parts.append(f"{shown} ({kind})")
+    return f"{text}\nHeld: {', '.join(parts)}" if parts else text
+
+
+def _kind(held: HeldBead) -> str:
+    return next((words for start, words in _HELD.items() if held.why.startswith(start)), held.why)
 
 
 def _number(value: float, decimals: int, *, sign: bool = False) -> str:

@@ -156,6 +156,9 @@ class ZLutPresenter:
         lock = model.locks.z
         if lock is not None and lock.motor == self.choices.motor:
             return "The Z-lock moves the focus: switch it off in the Locks dock first"
+        claimed = why_claimed(self._session)
+        if claimed:
+            return claimed
         if not model.beads:
             return "There are no beads to sweep: find or add some"
         if not self.beads():
@@ -246,6 +249,24 @@ def why_swept(session: Session) -> str:
     if job is None or job.label != SWEEPING:
         return ""
     return "A sweep is moving the focus: wait until it is done, or cancel it in the Z-LUT dock"
+
+
+def why_claimed(session: Session, motor: str = "") -> str:
+    """Return why a motor, or that one, is not free, whichever program has it; '' if it is."""
+    swept, scope = why_swept(session), session.scope
+    if swept or scope is None:
+        return swept
+    try:
+        infos = [one.info for one in scope.motors()]
+    except BeadscopeError:  # the engine has just gone, which is told elsewhere
+        return ""
+    busy = next((one for one in infos if one.claimed and motor in ("", one.name)), None)
+    if busy is None:
+        return ""
+    return (
+        f"The {busy.name} motor is busy with {busy.claimed}: wait until that is done, or stop the "
+        "motor in the Hardware dock"
+    )
 
 
 def read_zlut(path: Path) -> PresentZLut:
