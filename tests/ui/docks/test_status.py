@@ -109,6 +109,23 @@ def test_a_full_disk_and_a_full_gpu_are_said(
     assert (gpu.value, gpu.detail, gpu.tone) == ("98 GB", "of 100 GB", "warn")
 
 
+def test_a_lost_camera_is_said_with_how_long_it_has_been_away(session: Session) -> None:
+    status = StatusPresenter(session)
+    session.start_live()
+    scope = session.scope
+    assert scope is not None
+    why = "the camera aravis:GV01 does not answer any more"
+    for seconds, away in ((42.0, "42 s"), (300.0, "5.0 min")):
+        session.model.status = msgspec.structs.replace(
+            scope.status(), camera_lost=why, camera_lost_s=seconds
+        )
+        words = f"The camera has been lost for {away}; it is looked for until it is back"
+        assert status.headline() == (words, "bad")
+        assert status.notice() == (f"The camera is lost: {why}.", "bad")
+    session.model.status = scope.status()
+    assert status.headline()[1] == "ok"
+
+
 def test_workers_with_pid_state_restarts_heartbeat_and_memory(
     live: SessionHost, open_dock: Any, qtbot: Any
 ) -> None:
