@@ -116,6 +116,88 @@ def test_output_comes_while_it_runs_and_stop_ends_it(dock: Any, qtbot: Any) -> N
     assert dock.run.isEnabled()
 
 
+PACED = """\
+from pathlib import Path
+from napari_beadscope.script.conduct import Conduct
+import time
+conduct = Conduct.of_this_process()  # what a Scope does; the engine of this test is none
+for k in range(1, 4000):
+    conduct.checkpoint()
+    conduct.tell(k, 4000, "counting")
+    print("count", k, flush=True)
+    time.sleep(0.02)
+"""
+
+
+def test_pause_resume_and_progress(dock: Any, qtbot: Any) -> None:
+    assert not dock.pause.isEnabled()
+    assert dock.pause.toolTip() == "No script runs"
+    assert dock.bar.isHidden()
+    dock.editor.setPlainText(PACED)
+    dock.run.click()
+    qtbot.waitUntil(lambda: not dock.bar.isHidden())
+    qtbot.waitUntil(lambda: " of 4000, about " in dock.bar.format())
+    assert dock.bar.format().endswith("left: counting")
+    assert dock.pause.text() == "Pause"
+    dock.pause.click()
+    qtbot.waitUntil(lambda: "paused · " in dock.state.text().lower())
+    assert dock.pause.text() == "Resume"
+    lines = dock.output.toPlainText().count("\n")
+    dock.pause.click()
+    assert dock.pause.text() == "Pause"
+    qtbot.waitUntil(lambda: dock.output.toPlainText().count("\n") > lines + 3)
+    dock.pause.click()
+    dock.stop.click()  # also while it waits
+    qtbot.waitUntil(lambda: not dock.presenter.running)
+    assert dock.state.text().startswith("Stopped after ")
+    qtbot.waitUntil(lambda: dock.bar.isHidden())
+    assert dock.pause.text() == "Pause"
+
+
+def test_a_name_that_scope_does_not_have_is_marked_and_not_started(
+    dock: Any, host: SessionHost
+) -> None:
+    text = "from napari_beadscope import Scope\nscope = Scope.attach()\nscope.mov('focus', 1)\n"
+    type_anew(dock, text)
+    dock.run.click()
+    assert not dock.presenter.running
+    said = host.session.model.messages[-1].text
+    assert said.startswith("Line 3 of draft.py: a Scope has no mov")
+    assert dock.editor.marked == 3
+
+
+def test_a_recipe_from_the_menu_is_checked_like_a_script(
+    dock: Any, host: SessionHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = [action.text() for action in dock.new.menu().actions() if action.text()]
+    assert kinds == [
+        "Script",
+        "Recipe",
+        "Force ramp",
+        "Constant force",
+        "Force clamp",
+        "Time lapse",
+    ]
+    dock.new.menu().actions()[2].trigger()
+    assert "recipe: force-ramp\n" in dock.editor.toPlainText()
+    type_anew(dock, dock.editor.toPlainText().replace("seconds_each: 1.0", "seconds_each: -1"))
+    dock.run.click()
+    said = host.session.model.messages[-1].text
+    assert said.startswith("Line 4 of draft.py: 'seconds_each' cannot be -1")
+    assert dock.editor.marked == 4
+    path = tmp_path / "ramp.yaml"
+    asked: list[str] = []
+
+    def answer(parent: Any, title: str, start: str, pattern: str) -> Any:
+        asked.append(start)
+        return str(path), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    dock.save.click()
+    assert asked == ["recipe.yaml"]
+    assert dock.title.text() == "ramp.yaml"
+
+
 def test_who_reads_further_up_is_left_there(dock: Any, qtbot: Any) -> None:
     dock.editor.setPlainText(LONG.replace("0.05", "0.005"))
     dock.run.click()
@@ -335,7 +417,7 @@ def test_narrow_and_wide(host: SessionHost, qtbot: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_script_by_mouse_on_a_real_engine(
-    make_napari_viewer: Callable[..., Any], qtbot: Any
+    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
     host = host_of(make_napari_viewer(show=True))
     try:
@@ -352,6 +434,14 @@ def test_a_script_by_mouse_on_a_real_engine(
         qtbot.waitUntil(lambda: len(host.session.model.beads) == 3)  # the viewer shows them, too
         assert host.session.scope is not None
         assert host.session.scope.status().streaming
+        dock._new("time-lapse")
+        folder = f"folder: {tmp_path}\n"
+        type_anew(
+            dock, dock.editor.toPlainText().replace("recordings: 3", "recordings: 2") + folder
+        )
+        qtbot.mouseClick(dock.run, LEFT, pos=QPoint(8, 8))
+        qtbot.waitUntil(lambda: "Finished" in dock.state.text(), timeout=60_000)
+        assert len(list(tmp_path.glob("*_time-lapse-*"))) == 2
     finally:
         if host.session.scope is not None:
             host.session.scope.stop()

@@ -1,4 +1,4 @@
-"""The Script dock: type or open a Python file, run it on this microscope, see what it says.
+"""The Script dock: type or open a script or a recipe, run it on this microscope, follow it.
 
 Owns its widgets only; all it knows it has from `ScriptPresenter`.
 """
@@ -13,14 +13,18 @@ from qtpy.QtGui import QKeySequence, QResizeEvent, QTextCursor
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
+    QMenu,
     QMessageBox,
     QPlainTextEdit,
+    QProgressBar,
     QPushButton,
     QShortcut,
     QSplitter,
+    QToolButton,
 )
 from superqt import QElidingLabel
 
+from napari_beadscope.script.recipes.samples import SAMPLES
 from napari_beadscope.ui.docks.base import Dock
 from napari_beadscope.ui.docks.code_editor import CodeEditor, code_font
 from napari_beadscope.ui.docks.parts import allow, toned
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 _POLL_MS = 100
 _MAX_LINES = 5000
 _WIDE_PX = 560
-_PATTERN = "Python (*.py);;All files (*)"
+_PATTERN = "Scripts and recipes (*.py *.yaml *.yml);;All files (*)"
 
 
 class ScriptDock(Dock):
@@ -49,7 +53,9 @@ class ScriptDock(Dock):
         self.presenter = ScriptPresenter(self.session)
         self._build_buttons()
         self.editor = CodeEditor()
-        self.editor.setToolTip("Python; Scope.attach() in it is the microscope of this viewer")
+        self.editor.setToolTip(
+            "Python, in which Scope.attach() is the microscope of this viewer; or a recipe"
+        )
         self.editor.setPlainText(self.presenter.first_text())
         self.editor.document().setModified(False)
         self.editor.document().modificationChanged.connect(lambda _: self._show_title())
@@ -78,19 +84,35 @@ class ScriptDock(Dock):
 
     def _build_buttons(self) -> None:
         self.run = _button("▶ Run", self._run)
+        self.pause = _button("Resume", self._pause)
+        self.pause.setText("Pause")
         self.stop = _button("■ Stop", lambda: self.presenter.stop())
-        self.new = _button("New", self._new, "Begin another script")
-        self.open = _button("Open…", self._open, "Open a Python file")
+        self.new = QToolButton()
+        self.new.setText("New")
+        self.new.setToolTip("Begin another script; beside it: a recipe, without programming")
+        self.new.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.new.clicked.connect(lambda: self._new())
+        menu = QMenu(self.new)
+        menu.addAction("Script", lambda: self._new())
+        menu.addSection("Recipe")
+        for kind in SAMPLES:
+            menu.addAction(kind.replace("-", " ").capitalize(), lambda kind=kind: self._new(kind))
+        self.new.setMenu(menu)
+        self.open = _button("Open…", self._open, "Open a script or a recipe")
         self.save = _button("Save", self._save, "Save (Ctrl+S); with Shift under another name")
         self.title = QElidingLabel()
         row = QHBoxLayout()
         row.setSpacing(4)
-        for button in (self.run, self.stop, self.new, self.open, self.save):
+        for button in (self.run, self.pause, self.stop, self.new, self.open, self.save):
             row.addWidget(button)
         row.addWidget(self.title, 1)
         self.body.addLayout(row)
         self.state = QElidingLabel()  # what does not fit is in the tooltip
         self.body.addWidget(self.state)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.hide()
+        self.body.addWidget(self.bar)
 
     def wiring(self) -> tuple[tuple[Any, Callable[..., Any]], ...]:
         """Return pairs of model signal and slot."""
@@ -120,9 +142,9 @@ class ScriptDock(Dock):
 
     # the text
 
-    def _new(self) -> None:
+    def _new(self, recipe: str = "") -> None:
         if self._may_leave():
-            self._show_text(self.presenter.new())
+            self._show_text(self.presenter.new(recipe))
 
     def _open(self) -> None:
         if not self._may_leave():
@@ -144,7 +166,7 @@ class ScriptDock(Dock):
         shift = QApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier
         path = ""
         if self.presenter.path is None or shift:
-            start = str(self.presenter.path or "script.py")
+            start = self.presenter.suggested_name(self.editor.toPlainText())
             path, _ = QFileDialog.getSaveFileName(self, "Save the script", start, _PATTERN)
             if not path:
                 return False
@@ -196,6 +218,12 @@ class ScriptDock(Dock):
             if self.presenter.path is not None:
                 self.editor.document().setModified(False)
             self._clock.start()
+        else:
+            self.editor.mark(self.presenter.error_line())
+        self._show_state()
+
+    def _pause(self) -> None:
+        self.presenter.pause()
         self._show_state()
 
     def _engine_changed(self, _: Any = None) -> None:
@@ -236,9 +264,24 @@ class ScriptDock(Dock):
             "Ask it to end; after 5 s it is killed",
             (not running, "No script runs"),
         )
+        waits = self.presenter.waits
+        if self.pause.text() != (words := "Resume" if waits else "Pause"):
+            self.pause.setText(words)
+        tip = "Let it go on" if waits else "Let it wait at its next call of Scope"
+        why = self.presenter.why_no_pause()
+        allow(self.pause, f"{tip}; recordings and locks go on all the time", (bool(why), why))
+        self._show_progress()
         text, tone = self.presenter.state()
         toned(self.state, text or "Ready to run", tone)
         self.state.setToolTip(text)
+
+    def _show_progress(self) -> None:
+        progress = self.presenter.progress()
+        self.bar.setVisible(progress is not None)
+        if progress is not None:
+            self.bar.setValue(round(1000 * progress[0]))
+            self.bar.setFormat(progress[1].replace("%", "%%"))
+            self.bar.setToolTip(progress[1])
 
 
 def _button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:

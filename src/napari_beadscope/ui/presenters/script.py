@@ -9,6 +9,10 @@ import time
 from pathlib import Path
 
 from napari_beadscope.core.errors import BeadscopeError, InputError, StorageError
+from napari_beadscope.script.checking import ScriptMistake
+from napari_beadscope.script.conduct import progress_words
+from napari_beadscope.script.recipes import is_recipe
+from napari_beadscope.script.recipes.samples import SAMPLES
 from napari_beadscope.script.runner import RunRecord
 from napari_beadscope.script.runs import ScriptRun, drafts_folder, run_script, running_scripts
 from napari_beadscope.ui.model import Phase
@@ -46,6 +50,7 @@ class ScriptPresenter:
         self.run: ScriptRun | None = None
         self.record: RunRecord | None = None
         self._asked_to_stop = False
+        self._mistake_line = 0
 
     # the text
 
@@ -67,10 +72,14 @@ class ScriptPresenter:
         except InputError:
             return STARTER
 
-    def new(self) -> str:
-        """Begin another script; return its text."""
+    def new(self, recipe: str = "") -> str:
+        """Begin another script, or a recipe of this kind; return its text."""
         self._file = None
-        return STARTER
+        return SAMPLES[recipe] if recipe else STARTER
+
+    def suggested_name(self, text: str) -> str:
+        """Return the name of a file to save a text in."""
+        return str(self.path or ("recipe.yaml" if is_recipe(text) else "script.py"))
 
     def open(self, path: str) -> str | None:
         """Return the text of a file, None if it cannot be read, which is told."""
@@ -141,6 +150,7 @@ class ScriptPresenter:
         scope = self._session.scope
         if scope is None or self.running:
             return False
+        self._mistake_line = 0
         is_saved = self._file is not None and self._file.is_there and not modified
         if not is_saved and not self.save(text):
             return False
@@ -148,6 +158,8 @@ class ScriptPresenter:
             target, folder = self._shown(), None if self._file else self._drafts_work_in()
             self._follow(run_script(target, scope.engine.engine_id, folder))
         except BeadscopeError as error:
+            if isinstance(error, ScriptMistake):
+                self._mistake_line = error.line
             self._session.fail(error)
             return False
         return True
@@ -169,6 +181,31 @@ class ScriptPresenter:
         if self.run is not None:
             self._asked_to_stop = True
             self.run.stop()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the script was asked to pause."""
+        return self.running and self.run is not None and self.run.is_to_pause
+
+    def pause(self) -> None:
+        """Let the script wait at its next call of a Scope, or go on if it was to wait."""
+        if self.run is not None and self.waits:
+            self.run.resume()
+        elif self.run is not None and not self._asked_to_stop:
+            self.run.pause()
+
+    def why_no_pause(self) -> str:
+        """Return why the script cannot be told to wait, '' if it can."""
+        if not self.running:
+            return "No script runs"
+        return "It is stopping" if self._asked_to_stop else ""
+
+    def progress(self) -> tuple[float, str] | None:
+        """Return the share that is done, 0 to 1, and words; None if the script says nothing."""
+        if self.run is None or not self.running:
+            return None
+        state = self.run.progress
+        return (state.fraction, progress_words(state, time.time())) if state.total else None
 
     def look_for_runs(self) -> None:
         """Take over a script that runs on this engine, started by a viewer that is gone."""
@@ -199,16 +236,24 @@ class ScriptPresenter:
         name = "" if Path(record.script).parent == drafts_folder() else f"{name} "
         if record.state == "running":
             seconds = max(0.0, time.time() - record.started_unix_s)
-            word = "stopping…" if self._asked_to_stop else "runs"
+            word = "stopping…" if self._asked_to_stop else self._pace()
             return _sentence(f"{name}{word} · {seconds:.0f} s"), "ok"
         took = max(0.0, record.ended_unix_s - record.started_unix_s)
+        rested = f" ({record.rested})" if record.rested else ""
         if record.state == "failed":
             where = f"failed in line {record.line}" if record.line else "failed"
-            return _sentence(f"{name}{where}: {record.error}"), "bad"
-        return _sentence(f"{name}{record.state} after {took:.1f} s"), "ok"
+            return _sentence(f"{name}{where}: {record.error}{rested}"), "bad"
+        return _sentence(f"{name}{record.state} after {took:.1f} s{rested}"), "ok"
+
+    def _pace(self) -> str:
+        if self.run is None or not self.waits:
+            return "runs"
+        return "paused" if self.run.progress.paused else "pauses at its next call of Scope"
 
     def error_line(self) -> int:
         """Return the line in which the script that is shown failed, 0 if it did not."""
+        if self._mistake_line:
+            return self._mistake_line
         record = self.record
         if record is None or record.state != "failed" or Path(record.script) != self._shown():
             return 0
