@@ -101,12 +101,16 @@ class ScriptDock(Dock):
         self.open = _button("Open…", self._open, "Open a script or a recipe")
         self.save = _button("Save", self._save, "Save (Ctrl+S); with Shift under another name")
         self.title = QElidingLabel()
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in (self.run, self.pause, self.stop, self.new, self.open, self.save):
-            row.addWidget(button)
-        row.addWidget(self.title, 1)
-        self.body.addLayout(row)
+        for parts in ((self.run, self.pause, self.stop), (self.new, self.open, self.save)):
+            row = QHBoxLayout()
+            row.setSpacing(4)
+            for button in parts:
+                row.addWidget(button)
+            if parts[0] is self.new:
+                row.addWidget(self.title, 1)
+            else:
+                row.addStretch(1)
+            self.body.addLayout(row)
         self.state = QElidingLabel()  # what does not fit is in the tooltip
         self.body.addWidget(self.state)
         self.bar = QProgressBar()
