@@ -133,10 +133,6 @@ class EngineClient:
             self._link.send(Request(next(self._numbers), Goodbye()))
         self._link.close()
 
-    def vanish(self) -> None:
-        """Hang up without a goodbye: motors that this front end has sent are halted."""
-        self._link.close()
-
     def _heard(self, message: Any) -> None:
         if not isinstance(message, Reply):
             self._on_event(message)
