@@ -89,7 +89,7 @@ def test_a_mistake_is_one_sentence_with_its_line(text: str, told: str, tmp_path:
 
 def test_all_mistakes_are_told(tmp_path: Path) -> None:
     text = (
-        "recipe: force-ramp\npositons: [1]\nseconds_each: -3\nseconds_each: -4\n"
+        "recipe: force-ramp\nplaces: [1]\nseconds_each: -3\nseconds_each: -4\n"
         "microscope: {camera: simulated, option: {a: 1}}\n"
     )
     path = written(tmp_path, text)
@@ -97,7 +97,7 @@ def test_all_mistakes_are_told(tmp_path: Path) -> None:
     found = {one.line: one.what for one in mistakes}
     assert found == {
         1: "'positions' is missing",
-        2: "a force-ramp has no 'positons'",
+        2: "a force-ramp has no 'places'",
         3: "'seconds_each' cannot be -4",
         4: "'seconds_each' is given again, after line 3",
         5: "'microscope' has no 'option'",

@@ -129,7 +129,8 @@ def _keep_apart(
     together, and each goes on from there as it can.
     """
     before, own = _overlaps(now, size), step.copy()
-    worse = np.triu(_overlaps(now + step, size) > before, 1)
+    grown = _overlaps(now + step, size) - before
+    worse = np.asarray(np.triu(grown, 1) > 0)
     if not worse.any():
         return
     movable = step.any(axis=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from napari_beadscope.core.errors import BeadscopeError, SettingsError
@@ -51,7 +52,12 @@ def begin_with_settings(session: Session) -> None:
         show_settings(session, settings, [name for name in SHOWN if name != "tracking.method"])
 
     model.last_recording = model.last_recording or last_recording()
-    model.events.recording.connect(lambda path: path is not None and remember_recording(path))
+
+    def recorded(path: Path | None) -> None:
+        if path is not None:
+            remember_recording(path)
+
+    model.events.recording.connect(recorded)
 
     def chosen(_: str) -> None:
         before = model.settings
