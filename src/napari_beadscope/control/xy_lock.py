@@ -129,11 +129,10 @@ def _keep_apart(
     together, and each goes on from there as it can.
     """
     before, own = _overlaps(now, size), step.copy()
-    grown = _overlaps(now + step, size) - before
-    worse = np.asarray(np.triu(grown, 1) > 0)
+    worse = np.triu(_overlaps(now + step, size) > before, 1)
     if not worse.any():
         return
-    movable = step.any(axis=1)
+    movable = np.asarray(step.any(axis=1))
     for group in _groups((before > 0) | worse):
         if worse[np.ix_(group, group)].any():
             moving = [index for index in group if movable[index]]
