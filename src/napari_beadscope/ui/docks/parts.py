@@ -231,4 +231,5 @@ def without_arrows(box: QAbstractSpinBox) -> None:
     """
     box.setStyleSheet(
         "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0px; border: none; }"
+        "QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { image: none; width: 0px; }"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QResizeEvent, QTextCursor
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QFileDialog,
     QHBoxLayout,
     QMenu,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _POLL_MS = 100
 _MAX_LINES = 5000
 _WIDE_PX = 560
+_MENU_PX = 36
 _PATTERN = "Scripts and recipes (*.py *.yaml *.yml);;All files (*)"
 
 
@@ -100,7 +102,12 @@ class ScriptDock(Dock):
         self.new.setMenu(menu)
         self.open = _button("Open…", self._open, "Open a script or a recipe")
         self.save = _button("Save", self._save, "Save (Ctrl+S); with Shift under another name")
+        # Qt does not count the arrow of its menu.
+        self.new.setMinimumWidth(self.new.fontMetrics().horizontalAdvance("New") + _MENU_PX)
         self.title = QElidingLabel()
+        self.head = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self.head.setSpacing(4)
+        self.body.addLayout(self.head)
         for parts in ((self.run, self.pause, self.stop), (self.new, self.open, self.save)):
             row = QHBoxLayout()
             row.setSpacing(4)
@@ -108,11 +115,10 @@ class ScriptDock(Dock):
                 row.addWidget(button)
             if parts[0] is self.new:
                 row.addWidget(self.title, 1)
-            else:
-                row.addStretch(1)
-            self.body.addLayout(row)
+            row.addStretch()
+            self.head.addLayout(row)
         self.state = QElidingLabel()  # what does not fit is in the tooltip
-        self.body.addWidget(self.state)
+        self.head.addWidget(self.state, 1)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.hide()
@@ -139,10 +145,12 @@ class ScriptDock(Dock):
         super().wake()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Put text and output side by side where there is room."""
+        """Put text and output, and all buttons, side by side where there is room."""
         super().resizeEvent(event)
         wide = self.width() >= _WIDE_PX
         self.parts.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        directions = QBoxLayout.Direction
+        self.head.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
 
     # the text
 
