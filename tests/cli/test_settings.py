@@ -48,6 +48,8 @@ def test_mistakes_change_nothing_and_are_all_told() -> None:
     told = settings("set", "engine.ring_mb=3", "a.b=1", code=2).err
     assert "2 mistakes" in told
     assert "'engine.ring_mb' cannot be 3: allowed is 8 to 1000000 in MB" in told
+    unknown = settings("set", "foo=1", code=2).err
+    assert "'foo': see `beadscope settings show` for all names" in unknown
     assert "gives no value" in settings("set", "engine.ring_mb", code=2).err
     assert "no setting has frob in its name" in settings("show", "frob", code=2).err
     assert settings_path().read_bytes() == before
@@ -60,6 +62,10 @@ def test_a_file_is_checked_line_by_line(tmp_path: Path) -> None:
     assert len(lines) == 3
     assert lines[0].startswith(f"{file} line 2: 'engine.ring_mb' cannot be 3")
     assert len(settings("check", file, "--json", code=2).data["mistakes"]) == 3
+    missing = tmp_path / "no.yaml"
+    told = settings("check", missing, code=2)
+    assert told.out == ""
+    assert told.err == f"beadscope: there is no settings file {missing}: check the path\n"
     file.write_text("ROI: 51.5\nfrob: 2\n")
     assert "MagScope 1.0.0 has no setting 'frob'" in settings("check", file, code=2).out
     assert settings("check", MAGSCOPE).out == f"{MAGSCOPE} is right\n"
@@ -85,7 +91,10 @@ def test_settings_go_to_another_computer(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     settings("export", file)
     before = file.read_bytes()
-    assert "exists already" in settings("export", file, code=2).err
+    assert "is there already" in settings("export", file, code=2).err
+    nowhere = tmp_path / "none" / "a.yaml"
+    assert f"no folder {nowhere.parent}: make the fol" in settings("export", nowhere, code=2).err
+    assert not nowhere.parent.exists()
     assert file.read_bytes() == before
     for there in settings_path().parent.rglob("*.yaml"):
         there.unlink()
@@ -99,7 +108,9 @@ def test_profiles() -> None:
     settings("profiles", "save", "DNA tethers")
     save_settings(Settings())
     assert "exists already" not in settings("profiles", "save", "plain").err
-    assert "is a profile 'plain' already" in settings("profiles", "save", "plain", code=2).err
+    again = settings("profiles", "save", "plain", code=2).err
+    assert again.endswith("is a profile 'plain' already: choose another name, or --overwrite\n")
+    settings("profiles", "save", "plain", "--overwrite")
     assert "xy_lock.window: 25" in settings("profiles", "use", "DNA tethers").out
     assert load_settings().xy_lock.window == 25
     settings("profiles", "rename", "DNA tethers", "tethers")

@@ -194,7 +194,7 @@ def refuse_existing(
         if os.path.lexists(path) and not overwrite:
             raise StorageError(f"{path} is there already", "choose another name, or --overwrite")
         if not path.absolute().parent.is_dir():
-            raise StorageError(f"there is no folder {path.parent}", "make it first")
+            raise StorageError(f"there is no folder {path.parent}", "make the folder first")
 
 
 def _same(path: Path, other: Path) -> bool:

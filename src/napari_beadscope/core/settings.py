@@ -183,7 +183,7 @@ def suggestion(name: str) -> str:
     """Return 'did you mean …' for a mistyped dotted setting name, or where to find the list."""
     known = [row.name for row in describe(Settings)] + list(Settings.model_fields)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else "see the settings reference for all names"
+    return f"did you mean '{close[0]}'?" if close else "see `beadscope settings show` for all names"
 
 
 def settings_mistakes(error: ValidationError, where: Where | None = None) -> list[SettingsError]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from napari_beadscope.cli.choices import refuse_existing
 from napari_beadscope.cli.output import Output, table
 from napari_beadscope.core.errors import InputError, SettingsError
 from napari_beadscope.core.settings import Settings, describe
@@ -73,6 +74,8 @@ def check(file: Path, output: Output) -> None:
     try:
         _changes(file, None)
     except SettingsError as error:
+        if not file.expanduser().is_file():
+            raise  # that is said of the file, not of what is in it
         output.result({"file": file, "mistakes": error.mistakes}, [_told(error, file)])
         raise SystemExit(_REFUSED) from None
     output.result({"file": file, "mistakes": []}, [f"{file} is right"])
@@ -116,8 +119,7 @@ def export(
     file: Path, camera: str | None, profile: str | None, overwrite: bool, output: Output
 ) -> None:
     """Write all settings to a file."""
-    if file.exists() and not overwrite:
-        raise InputError(f"{file} exists already", "give another name, or --overwrite")
+    refuse_existing((file,), overwrite)
     if profile is None:
         settings = load_settings(camera=_microscope(camera))
         if camera is not None:
@@ -177,7 +179,7 @@ def _changes(file: Path, chip_nm_per_px: float | None) -> tuple[dict[str, Any], 
 
 def _told(error: SettingsError, file: Path) -> str:
     """Return all mistakes, one a line."""
-    lines = [one if one.startswith(str(file)) else f"{file} {one}" for one in error.mistakes]
+    lines = [one if str(file) in one else f"{file} {one}" for one in error.mistakes]
     return "\n".join(lines)
 
 

@@ -40,6 +40,11 @@ def save(name: str, camera: str | None, overwrite: bool, output: Output) -> None
     settings = load_settings(camera=absolute_id(camera) if camera else None)
     if camera:
         settings = settings.replace({"camera.id": camera})
+    there = [one for one in profile_names() if one.casefold() == name.casefold()]
+    if there and not overwrite:
+        raise SettingsError(
+            f"there is a profile {there[0]!r} already", "choose another name, or --overwrite"
+        )
     path = save_profile(name, settings, overwrite=overwrite)
     output.result({"profile": name, "file": path}, [f"Saved as {name!r}: {path}"])
 
