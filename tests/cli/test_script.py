@@ -44,8 +44,12 @@ def test_all_commands_are_listed_without_starting_anything() -> None:
     one = beadscope("commands", "setzlock").out
     assert one.startswith("SetZLock (control)")
     assert "set_z_lock(" in one
+    method = beadscope("commands", "move").out
+    assert method.startswith("scope.move(motor: str, target: float, *, wait: bool = True")
+    assert "\nSend a motor to `target` in its own unit" in method
     refused = beadscope("commands", "Fly", code=2)
     assert refused.err == "beadscope: there is no command 'Fly': see `beadscope commands`\n"
+    assert "did you mean SetZLock or set_z_lock" in beadscope("commands", "setzlok", code=2).err
 
 
 def test_a_script_runs_to_its_end(tmp_path: Path) -> None:
@@ -63,8 +67,11 @@ def test_a_script_that_fails_tells_its_line(tmp_path: Path) -> None:
     ran = beadscope("script", "run", path, code=2)
     assert ran.out.startswith("begun\n")
     run_id = known_scripts()[-1].record.run_id
-    sentence = "beadscope: pull.py failed in line 3: KeyError: 'x'"
-    assert ran.err == f"{sentence}: see `beadscope script log {run_id}`\n"
+    assert ran.out.endswith("KeyError: 'x'\n")  # said once
+    assert ran.err == f"beadscope: pull.py failed in line 3: see `beadscope script log {run_id}`\n"
+    assert beadscope("script", "log").err == "pull.py failed in line 3\n"
+    error = beadscope("script", "run", path, "--json", code=2).data["error"]
+    assert error.startswith("pull.py failed in line 3: KeyError: 'x': see ")
     listed = beadscope("script", "list").out.splitlines()[-1]
     assert "failed" in listed
     assert "line 3: KeyError: 'x'" in listed
@@ -130,6 +137,18 @@ def test_ctrl_c_stops_the_script_and_its_finally_is_carried_out(tmp_path: Path) 
     process.communicate(timeout=60)
     assert process.returncode == 130
     wait_for(lambda: known_scripts()[-1].record.state == "stopped", "the end")
+
+
+def test_what_is_no_recipe_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = script(tmp_path, "recipe: time-lapse\n", "pull.txt")
+    for what in ("check", "run"):
+        told = beadscope("recipe", what, path, code=2).err
+        assert "pull.txt does not end in .yaml or .yml, as a recipe's name must: " in told
+    missing = tmp_path / "none.yaml"
+    assert f"the recipe {missing} cannot be read" in beadscope("recipe", "run", missing, code=2).err
+    out = tmp_path / "none" / "a.yaml"
+    told = beadscope("recipe", "example", "time-lapse", "--out", out, code=2).err
+    assert told == f"beadscope: there is no folder {out.parent}: make the folder first\n"
 
 
 def test_which_run_and_which_engine(tmp_path: Path) -> None:

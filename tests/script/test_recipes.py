@@ -106,6 +106,36 @@ def test_all_mistakes_are_told(tmp_path: Path) -> None:
         run_script(path, "e")
 
 
+def test_what_needs_no_hardware_is_told_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "class Mine:\n    limits = (0.0, 5.0)\n\n    def __init__(self, port=1):\n"
+        "        raise OSError('not connected')\n"
+    )
+    text = (
+        "recipe: force-ramp\nname: a/b\nseconds_each: 1\npositions: [1, 12, -4, 12]\n"
+        "microscope:\n  options:\n    beds: 3\n    fps: -1\n  motors:\n"
+        f"    magnet: {{id: '{tmp_path}/mine.py:Mine', options: {{prot: 2}}}}\n"
+        "    stage: {id: no-such}\n"
+    )
+    path = written(tmp_path, text)
+    found = {one.line: f"{one.what}: {one.remedy}" for one in recipe_mistakes(path)}
+    assert list(found) == [2, 4, 7, 8, 10, 11]
+    assert found[2] == "'a/b' cannot be a recording's name: leave out / and \\"
+    assert found[4] == "'positions': the magnet motor cannot go to 12, -4: stay within 0 to 5"
+    assert found[7] == "'microscope.options' has no 'beds': did you mean 'beads'?"
+    assert found[8].startswith("'microscope.options.fps' cannot be -1: ")
+    assert found[10].endswith("magnet.options' has no 'prot': did you mean 'port'?")
+    assert found[11].startswith("there is no motor 'no-such': choose from ")
+    text = (
+        "recipe: constant-force\nforces_pn: [1, 9]\nseconds_each: 1\n"
+        "calibration: {0: 1, 20: 9}\n"
+        "microscope: {motors: {magnet: {id: simulated-magnet, options: {high: 19}}}}\n"
+    )
+    (one,) = recipe_mistakes(written(tmp_path, text))
+    assert one.what == "'forces_pn': the magnet motor cannot go to 20"
+    assert recipe_mistakes(written(tmp_path, text.replace("19}", "20}"))) == ()
+
+
 def test_a_ramp_there_and_back(tmp_path: Path) -> None:
     text = (
         "recipe: force-ramp\nseconds_each: 1\nthere_and_back: true\n"

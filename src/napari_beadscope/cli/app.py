@@ -225,13 +225,16 @@ def stop(
     engine: Annotated[
         str | None, typer.Argument(metavar="[ENGINE]", help="Its ID; default: the only one.")
     ] = None,
+    recording: Annotated[
+        bool, typer.Option("--recording", help="End only its recording; the engine goes on.")
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Stop an engine, finishing its recording first."""
+    """Stop an engine, finishing its recording first; or only the recording."""
     from napari_beadscope.cli.engines import stop
 
-    stop(engine, Output(as_json))
+    stop(engine, recording, Output(as_json))
 
 
 @app.command(short_help="Make a recording that was cut short readable.")

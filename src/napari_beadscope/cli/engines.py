@@ -37,13 +37,15 @@ def engines(output: Output) -> None:
     output.result({"engines": engines_data()}, table(engine_rows()) or ["no engine is running"])
 
 
-def stop(engine_id: str | None, output: Output) -> None:
-    """Stop an engine; a recording in progress is finished first.
+def stop(engine_id: str | None, recording: bool, output: Output) -> None:
+    """Stop an engine, a recording in progress first; or only that `recording`.
 
     Raises
     ------
     EngineError
         There is no such engine, or there are several and none is named.
+    StateError
+        Only the recording was to end, and there is none.
     """
     from napari_beadscope.cli import interrupts
     from napari_beadscope.script import Scope
@@ -58,6 +60,15 @@ def stop(engine_id: str | None, output: Output) -> None:
         raise EngineError(f"no engine {engine_id} is running", "see `beadscope engines`")
     scope = Scope.attach(engine_id)
     info = scope.engine
+    if recording:
+        try:
+            with interrupts.held():
+                folder = scope.stop_recording()
+        finally:
+            scope.detach()
+        data = {"engine": info.engine_id, "camera": info.camera, "out": folder}
+        output.result(data, [f"the recording {folder} was ended, complete"])
+        return
     with interrupts.held():
         scope.stop()
     output.result(

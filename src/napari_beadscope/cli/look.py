@@ -146,7 +146,7 @@ def commands(name: str | None, output: Output) -> None:
     Raises
     ------
     InputError
-        There is no such command.
+        There is no such command, nor anything of `Scope` by that name.
     """
     from dataclasses import asdict
 
@@ -154,8 +154,9 @@ def commands(name: str | None, output: Output) -> None:
     from napari_beadscope.script.catalogue import methods
 
     found = [one for one in all_commands() if name is None or one.name.lower() == name.lower()]
-    if not found:
-        raise InputError(f"there is no command {name!r}", "see `beadscope commands`")
+    if name is not None and not found:
+        _method(name, output)
+        return
     used = [one for one in methods() if name is None or found[0].name in one.commands]
     data = {
         "commands": [asdict(one) | {"summary": one.summary} for one in found],
@@ -174,3 +175,26 @@ def commands(name: str | None, output: Output) -> None:
     lines += ["", "What scripts use: scope."] if used else ["", "Scripts cannot send it."]
     lines += [f"  {one.name}{one.signature}\n      {one.summary}" for one in used]
     output.result(data, lines)
+
+
+def _method(name: str, output: Output) -> None:
+    """Print what of `Scope` has this name: how it is called, and what it does."""
+    import difflib
+    import inspect
+    from dataclasses import asdict
+
+    from napari_beadscope.core.commands import command_names
+    from napari_beadscope.script import Scope
+    from napari_beadscope.script.catalogue import methods
+
+    there = {one.name: one for one in methods()}
+    one = there.get(name.lower().removeprefix("scope."))
+    if one is None:
+        names = {known.lower(): known for known in (*command_names(), *there)}
+        near = [names[key] for key in difflib.get_close_matches(name.lower(), names)]
+        remedy = f"did you mean {' or '.join(near)}?" if near else "see `beadscope commands`"
+        raise InputError(f"there is no command {name!r}", remedy)
+    paragraph = (inspect.getdoc(getattr(Scope, one.name)) or "").partition("\n\n")[0]
+    lines = [f"scope.{one.name}{one.signature}", "", *paragraph.splitlines()]
+    lines += ["", f"It sends {', '.join(one.commands)}."] if one.commands else []
+    output.result({"commands": [], "methods": [asdict(one)]}, lines)

@@ -19,6 +19,7 @@ from napari_beadscope.devices.found import DeviceInfo
 from napari_beadscope.devices.motor import MotorBase, SensorBase, reach_of
 from napari_beadscope.devices.registry import (
     absolute_id,
+    camera_options,
     find_cameras,
     find_motors,
     list_cameras,
@@ -42,6 +43,7 @@ __all__ = [
     "Sensor",
     "SensorBase",
     "absolute_id",
+    "camera_options",
     "find_cameras",
     "find_motors",
     "list_cameras",

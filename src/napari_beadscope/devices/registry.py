@@ -31,12 +31,15 @@ class CameraKind:
     installed, ``extra`` the package extra that brings them; ``check`` is ``module:name`` of what
     says why it cannot be used although those are; ``discover`` is ``module:name`` of what
     returns a `DeviceInfo` for each device that is there, '' if nothing can be looked for;
-    ``absolute`` is ``module:name`` of what gives an argument that holds a path its whole path.
+    ``absolute`` is ``module:name`` of what gives an argument that holds a path its whole path;
+    ``options`` is ``module:name`` of the pydantic model of its options, '' if only the camera
+    itself knows them.
     """
 
     example: str
     label: str
     factory: str
+    options: str = ""
     argument_needed: bool = False
     needs: tuple[str, ...] = ()
     extra: str = ""
@@ -72,11 +75,13 @@ _CAMERAS = {
         "simulated",
         "Simulated microscope with ground truth",
         f"{_HERE}.simulated.camera:open_simulated",
+        f"{_HERE}.simulated.options:SimulatedOptions",
     ),
     "replay": CameraKind(
         "replay:PATH",
         "Replay of a TIFF, a movie or a folder of images",
         f"{_HERE}.replay.camera:open_replay",
+        f"{_HERE}.replay.camera:ReplayOptions",
         argument_needed=True,
     ),
     "pylon": CameraKind(
@@ -324,6 +329,17 @@ def motors_of_camera(camera_id: str) -> tuple[DeviceInfo, ...]:
     """
     prefixes = _MOTORS_OF_CAMERA.get(camera_id.partition(":")[0], ())
     return tuple(_info(_MOTORS[prefix]) for prefix in prefixes)
+
+
+def camera_options(camera_id: str) -> Any:
+    """Return the pydantic model of a camera's options, None if only the camera knows them.
+
+    Errors are those of `open_camera`.
+    """
+    if _is_own(camera_id, _CAMERAS):
+        return own.own_options(camera_id)
+    kind, _ = _kind(camera_id, _CAMERAS, "camera")
+    return _load(kind.options) if kind.options else None
 
 
 def motor_options(motor_id: str) -> Any:

@@ -112,7 +112,7 @@ class _Reading:
 
         self._tree, self._scope = tree, Scope
         self._known = {name for name in dir(Scope) if not name.startswith("__")}
-        self._known |= _set_at_birth(Scope)
+        self._known |= set_at_birth(Scope)
         self._known |= {
             node.attr
             for node in ast.walk(tree)
@@ -272,7 +272,7 @@ def _nearest(name: str, known: list[str], otherwise: str) -> str:
     return f"did you mean {near[0]!r}?" if near else otherwise
 
 
-def _set_at_birth(kind: type) -> set[str]:
+def set_at_birth(kind: type) -> set[str]:
     """Return the names that a class's instances get in their ``__init__``."""
     return {
         step.argval

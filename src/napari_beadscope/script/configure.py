@@ -102,11 +102,24 @@ def recording_folder(folder: str | Path | None, name: str, settings: Settings) -
     """
     if folder is not None and not name:
         return expanded(folder).absolute()
-    if re.search(r"[/\\\0]", name) or name in (".", ".."):
-        raise InputError(f"{name!r} cannot be a recording's name", "leave out / and \\")
+    check_recording_name(name)
     root = settings.recording.path if folder is None else expanded(folder)
     date = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
     return root.absolute() / f"{date}_{name or 'recording'}"
+
+
+def check_recording_name(name: str) -> None:
+    r"""Raise `InputError` if `name` would leave the folder of the recordings.
+
+    Examples
+    --------
+    >>> check_recording_name("a/b")
+    Traceback (most recent call last):
+    ...
+    napari_beadscope.core.errors.InputError: 'a/b' cannot be a recording's name: leave out / and \
+    """
+    if re.search(r"[/\\\0]", name) or name in (".", ".."):
+        raise InputError(f"{name!r} cannot be a recording's name", "leave out / and \\")
 
 
 def absolute(path: str | Path) -> str:

@@ -23,7 +23,13 @@ import msgspec
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.engine.processes import background_flags
 from napari_beadscope.script.checking import Mistake, find_mistakes, mistakes_error
-from napari_beadscope.script.conduct import RUN_VARIABLE, RunState, pause_file, state_file
+from napari_beadscope.script.conduct import (
+    RUN_VARIABLE,
+    RunState,
+    pause_file,
+    read_deeds,
+    state_file,
+)
 from napari_beadscope.script.recipes import is_recipe, recipe_mistakes
 from napari_beadscope.script.runner import RunRecord
 from napari_beadscope.script.safety import make_safe
@@ -33,6 +39,9 @@ from napari_beadscope.wire import runtime_folder
 _LOG = logging.getLogger(__name__)
 #: A script has this long to end when it is asked to; then it is killed.
 PATIENCE_S = 5.0
+#: Ends what is said of a run whose process was killed.
+GOES_ON = "a recording or locks that it began go on"
+_LEFT = f"motors that it had sent were halted; {GOES_ON}"
 _KEPT_S = 7 * 86_400
 _MOST_BYTES = 64_000
 _LONGEST = 4_000
@@ -65,7 +74,7 @@ class ScriptRun:
 
     @property
     def record(self) -> RunRecord:
-        """What is known of it; a run whose process is gone without a word is 'stopped'."""
+        """What is known of it; a run whose process is gone without a word has 'failed'."""
         gone = not (self._ending or self._lives())  # asked first: it may leave word meanwhile
         try:
             record = RunRecord.load(self._path)
@@ -84,12 +93,14 @@ class ScriptRun:
         return record
 
     def _last_word(self) -> str:
+        on = any(deed.on for deed in read_deeds(self._path))
+        return f"{self._cause()}; {_LEFT}" if on else self._cause()
+
+    def _cause(self) -> str:
         code = None if self._process is None else self._process.returncode
-        if code is None:
-            return "it ended without a word"
-        return (
-            f"it ended without a word (exit code {code})" if code >= 0 else "its process was killed"
-        )
+        if code is not None and code >= 0:
+            return f"it ended without a word (exit code {code})"
+        return "its process was killed"
 
     @property
     def is_running(self) -> bool:
@@ -225,12 +236,13 @@ def _ended(record: RunRecord, state: str, error: str) -> RunRecord:
 
 
 def read_script(path: Path) -> str:
-    """Return the text of a script; raise `InputError` if it cannot be read."""
+    """Return the text of a script or recipe; raise `InputError` if it cannot be read."""
+    noun = "recipe" if is_recipe("", path) else "script"
     try:
         return path.expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not a text"
-        raise InputError(f"the script {path} cannot be read ({why})", "choose another") from error
+        raise InputError(f"the {noun} {path} cannot be read ({why})", "choose another") from error
 
 
 def mistakes_of(source: str, path: Path) -> tuple[Mistake, ...]:

@@ -14,7 +14,9 @@ from napari_beadscope.cli.output import Output, table
 from napari_beadscope.core.errors import EngineError, InputError
 from napari_beadscope.engine.places import list_engines
 from napari_beadscope.script.conduct import progress_words
+from napari_beadscope.script.recipes import is_recipe
 from napari_beadscope.script.runs import (
+    GOES_ON,
     ScriptRun,
     known_scripts,
     mistakes_of,
@@ -22,7 +24,7 @@ from napari_beadscope.script.runs import (
     run_script,
 )
 
-_POLL_S = 0.05
+_POLL_S, _REMEMBERED = 0.05, 20_000
 
 
 def run(file: Path, engine: str | None, detach: bool, output: Output) -> None:
@@ -40,12 +42,22 @@ def run(file: Path, engine: str | None, detach: bool, output: Output) -> None:
         output.result(_data(started), [f"{name} runs: `beadscope script log -f {run_id}`"])
         return
     try:
-        _follow(started, output)
+        printed = _follow(started, output)
     except BaseException:
         started.stop()
         started.wait(60)
+        output.note(_end(started, _print_rest(started, output)))
         raise
-    _tell_end(started, output)
+    _tell_end(started, printed, output)
+
+
+def check_recipe_name(file: Path) -> None:
+    """Raise `InputError` for a file that by its name is no recipe."""
+    if not is_recipe("", file):
+        raise InputError(
+            f"{file.name} does not end in .yaml or .yml, as a recipe's name must",
+            "rename it, or see `beadscope script` for Python",
+        )
 
 
 def check(file: Path, output: Output) -> None:
@@ -77,13 +89,14 @@ def log(run_id: str | None, follow: bool, output: Output) -> None:
         raise InputError("no script has run within the last week", "run one")
     one = _named(run_id, runs) if run_id is not None else runs[-1]
     if follow:
-        _follow(one, output)
-    elif not output.as_json:
-        sys.stdout.write(one.log.read_text("utf-8", "replace") if one.log.exists() else "")
+        printed = _follow(one, output)
+    else:
+        printed = one.log.read_text("utf-8", "replace") if one.log.exists() else ""
+        sys.stdout.write("" if output.as_json else printed)
     if output.as_json:
         output.result(_data(one), ())
     elif not one.is_running:
-        output.note(_end(one))
+        output.note(_end(one, printed))
 
 
 def pause(run_id: str | None, output: Output) -> None:
@@ -105,7 +118,7 @@ def resume(run_id: str | None, output: Output) -> None:
 
 def stop(run_id: str | None, output: Output) -> None:
     """Stop a run, and say how it ended."""
-    one = _running(run_id)
+    one = _running(run_id, "`beadscope stop --recording` ends a recording that is on")
     one.stop()
     one.wait(60)
     output.result(_data(one), [_end(one)])
@@ -125,7 +138,7 @@ def _engine(engine_id: str | None) -> str:
     return running[0] if running else ""
 
 
-def _running(run_id: str | None) -> ScriptRun:
+def _running(run_id: str | None, otherwise: str = "there is nothing to do") -> ScriptRun:
     runs = tuple(one for one in known_scripts() if one.is_running)
     if run_id is not None:
         one = _named(run_id, known_scripts())
@@ -133,7 +146,7 @@ def _running(run_id: str | None) -> ScriptRun:
             raise InputError(f"run {run_id} has ended", "see `beadscope script list`")
         return one
     if not runs:
-        raise InputError("no script runs", "there is nothing to do")
+        raise InputError("no script runs", otherwise)
     if len(runs) > 1:
         names = ", ".join(one.record.run_id for one in runs)
         raise InputError(f"{len(runs)} scripts run", f"name one of {names}")
@@ -147,39 +160,54 @@ def _named(run_id: str, runs: tuple[ScriptRun, ...]) -> ScriptRun:
     raise InputError(f"there is no run {run_id!r}", "see `beadscope script list`")
 
 
-def _follow(one: ScriptRun, output: Output) -> None:
-    """Print what it prints, and show its progress, until it ends."""
+def _follow(one: ScriptRun, output: Output) -> str:
+    """Print what it prints, and show its progress, until it ends; return the end of that."""
+    printed = ""
     with output.progress("{task.fields[words]}") as bar:
         task = bar.add_task(Path(one.record.script).name, total=1.0, words="", visible=False)
         while True:
             running = one.is_running  # before the rest of the output is read
-            text = one.read()
-            if text and not output.as_json:
-                bar.console.file.flush()
-                sys.stdout.write(text)
-                sys.stdout.flush()
+            bar.console.file.flush()
+            text = _print_rest(one, output)
+            printed = (printed + text)[-_REMEMBERED:]
             state = one.progress
             words = progress_words(state, time.time())
             bar.update(task, completed=state.fraction, words=words, visible=state.total > 0)
             if not running and not text:
-                return
+                return printed
             time.sleep(_POLL_S)
 
 
-def _tell_end(one: ScriptRun, output: Output) -> None:
+def _print_rest(one: ScriptRun, output: Output) -> str:
+    """Print what it has printed since, except as JSON; return that."""
+    text = one.read()
+    if text and not output.as_json:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    return text
+
+
+def _tell_end(one: ScriptRun, printed: str, output: Output) -> None:
     record = one.record
     if record.state != "finished":
-        raise InputError(_end(one), f"see `beadscope script log {record.run_id}`")
+        printed = "" if output.as_json else printed
+        raise InputError(_end(one, printed), f"see `beadscope script log {record.run_id}`")
     output.result(_data(one), []) if output.as_json else output.note(_end(one))
 
 
-def _end(one: ScriptRun) -> str:
+def _end(one: ScriptRun, printed: str = "") -> str:
+    """Return how it ended, without the words that its own output has said already."""
     record = one.record
     name, took_s = Path(record.script).name, record.ended_unix_s - record.started_unix_s
     rested = f" ({record.rested})" if record.rested else ""
+    if record.rested and all(part[1:] in printed for part in record.rested.split("; ")):
+        rested = ""
     if record.state == "failed":
         where = f" in line {record.line}" if record.line else ""
-        return f"{name} failed{where}: {record.error}{rested}"
+        error = f": {record.error}" if record.error not in printed else ""
+        if GOES_ON in record.error:
+            error += " (`beadscope stop --recording` ends it)"
+        return f"{name} failed{where}{error}{rested}"
     return f"{name} {record.state} after {took_s:.1f} s{rested}"
 
 
@@ -232,4 +260,6 @@ def example(kind: str | None, out: Path | None, output: Output) -> None:
             file.write(text)
     except FileExistsError:
         raise InputError(f"{out} is there already", "choose another name") from None
+    except FileNotFoundError:
+        raise InputError(f"there is no folder {out.parent}", "make the folder first") from None
     output.result({"kind": kind, "out": out}, [f"{out}: `beadscope recipe run {out}`"])

@@ -34,16 +34,18 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Run a recipe, like a script: `beadscope script pause | resume | stop | log` see to it."""
-    from napari_beadscope.cli.scripts.command import run
+    from napari_beadscope.cli.scripts.command import check_recipe_name, run
 
+    check_recipe_name(file)
     run(file, engine, detach, Output(as_json))
 
 
 @recipe.command(short_help="Tell the mistakes of a recipe, without running it.")
 def check(file: File, as_json: Json = False, verbose: Verbose = False) -> None:
     """Tell the mistakes of a recipe, each with line and remedy, without running it."""
-    from napari_beadscope.cli.scripts.command import check
+    from napari_beadscope.cli.scripts.command import check, check_recipe_name
 
+    check_recipe_name(file)
     check(file, Output(as_json))
 
 

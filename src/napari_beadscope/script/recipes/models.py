@@ -63,6 +63,11 @@ class MagnetRecipe(Recipe):
     settle_s: float = Field(0.5, ge=0, le=3600, description="wait after each move, 0 to 3600 s")
     back: bool = Field(True, description="whether the motor goes back in the end, true or false")
 
+    @property
+    def targets(self) -> list[float]:
+        """Where the motor goes, in order, as far as the recipe alone says so."""
+        return []
+
 
 class Steps(Part):
     """Positions at equal distances, both ends included."""
@@ -131,6 +136,11 @@ class ForceSeries(MagnetRecipe):
                     f"forces_pn|{force:g} pN is not within the calibration, {low:g} to {high:g} pN"
                 )
         return self
+
+    @property
+    def targets(self) -> list[float]:
+        """Where the motor goes, in order."""
+        return [self.position_of(force) for force in self.forces_pn]
 
     def position_of(self, force_pn: float) -> float:
         """Return where the motor exerts a force: the logarithm is interpolated.

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from napari_beadscope.core.errors import SettingsError
 from napari_beadscope.script.checking import Mistake, mistakes_error
+from napari_beadscope.script.recipes.beforehand import mistakes_beforehand
 from napari_beadscope.script.recipes.models import KINDS, Recipe
 from napari_beadscope.storage.yaml_file import YamlFile, read_yaml
 
@@ -71,13 +72,15 @@ def _read(path: Path) -> tuple[Recipe | None, tuple[Mistake, ...]]:
         names = ", ".join(KINDS)
         what = "'recipe' is missing" if kind is None else f"there is no recipe {_shown(kind)}"
         return None, (Mistake(file.line_of(("recipe",)), what, f"choose {names}"),)
+    valid: Recipe | None = None
     try:
-        recipe = model.model_validate(file.data)
+        valid = model.model_validate(file.data)
     except ValidationError as error:
         mistakes += _mistakes(error, model, file)
-        recipe = None
+    if valid is not None:
+        mistakes += mistakes_beforehand(valid, file)
     found_all = tuple(sorted(mistakes, key=lambda one: one.line))
-    return (None if found_all else recipe), found_all
+    return (None if found_all else valid), found_all
 
 
 def _again(error: SettingsError) -> Mistake:

@@ -93,21 +93,12 @@ def _check_reach(scope: Scope, recipe: MagnetRecipe) -> None:
     if info is None:
         known = ", ".join(scope.motor_positions()) or "none"
         raise InputError(f"there is no motor named {recipe.motor!r}", f"known motors: {known}")
-    for target in _targets(recipe):
+    for target in recipe.targets:
         if not info.low <= target <= info.high:
             raise InputError(
                 f"{target:g} {info.unit} is beyond the {recipe.motor} motor's limits",
                 f"stay within {info.low:g} to {info.high:g} {info.unit}",
             )
-
-
-def _targets(recipe: MagnetRecipe) -> list[float]:
-    match recipe:
-        case ForceRamp():
-            return recipe.targets
-        case ForceSeries():
-            return [recipe.position_of(force) for force in recipe.forces_pn]
-    return []
 
 
 @contextmanager
@@ -174,6 +165,8 @@ def _recording(scope: Scope, recipe: Recipe, suffix: str, steps: _Steps) -> Iter
     finally:
         if scope.status().recording == str(folder):
             scope.stop_recording()
+            if sys.exc_info()[0] is not None:
+                _say(f"the recording {folder} was ended, complete")
         if steps.rows:
             steps.write(folder)
 
