@@ -41,7 +41,9 @@ with scope:
     print(f"{len(beads)} beads, {len(stuck)} of them stick to the surface")
 
     # z = 0 is where they are, the surface; the others are above it by the length of their tether.
-    swept = scope.sweep_zlut(stuck, low_um=-1.3, high_um=0.3, frames_per_step=8, folder="zlut")
+    swept = scope.sweep_zlut(
+        stuck, low_um=-1.3, high_um=0.3, frames_per_step=8, folder="recordings", name="zlut"
+    )
     low_nm, high_nm = swept.report.usable_nm
     print(f"{swept.zlut.name}: usable from {low_nm:.0f} to {high_nm:.0f} nm")
 

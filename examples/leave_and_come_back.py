@@ -13,8 +13,9 @@ folder = scope.start_recording("recordings", mode="track", name="unattended")
 engine = scope.engine.engine_id
 scope.detach()  # as when the viewer is closed, or crashes
 
-with Scope.attach(engine) as again:  # ends the engine when done
+with Scope.attach(engine) as again:  # a guest: the engine would go on afterwards
     again.wait_for(lambda it: it.status().recorded_frames >= 50)
     again.stop_recording()
+    again.stop()  # ends the engine
 
 print(len(open_recording(folder).frame_numbers), "frames saved, attended or not")

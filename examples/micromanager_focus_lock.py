@@ -20,7 +20,9 @@ with scope:
     scope.move("focus", START_UM)
     scope.start_live()
     found = scope.find_beads(size_px=48, max_beads=1)
-    scope.sweep_zlut(low_um=-1.5, high_um=1.5, step_nm=150, frames_per_step=3, folder="zlut")
+    scope.sweep_zlut(
+        low_um=-1.5, high_um=1.5, step_nm=150, frames_per_step=3, folder="recordings", name="zlut"
+    )
 
     # the lock moves the stage until the bead is seen half a micrometre higher
     scope.set_z_lock(bead=found[0].bead, target_nm=HIGHER_NM)
@@ -28,7 +30,7 @@ with scope:
     moved_nm = (START_UM - scope.motor_positions()["focus"]) * 1000
     print(f"the stage went down by {moved_nm:.0f} nm")
 
-    recording = open_recording(scope.record("recording", "track+full", frames=100))
+    recording = open_recording(scope.record("recordings", "track+full", frames=100, name="held"))
     scope.set_z_lock(False)
 
 heights = recording.tracks["z_nm"][recording.tracks["bead"] == found[0].bead]

@@ -121,7 +121,6 @@ class MakersLibrary:
 if __name__ == "__main__":
     with Scope(f"{__file__}:LabCamera", options={"exposure_ms": 10.0}) as scope:
         scope.start_live()
-        next(scope.frames(1))  # wait for the first one
         beads = scope.find_beads()
         print(f"{len(beads)} beads in frames of {scope.status().width_px} px")
         scope.set_camera(exposure_ms=8.0)

@@ -22,12 +22,13 @@ with scope:
         low_um=-0.6,
         high_um=0.6,
         frames_per_step=8,
-        folder="zlut",
+        folder="recordings",
+        name="zlut",
         on_plane=lambda plane: print(f"plane {plane.number} of {plane.planes}", end="\r"),
     )
     low_nm, high_nm = swept.report.usable_nm
     print(f"{swept.zlut.name}: usable from {low_nm:.0f} to {high_nm:.0f} nm")
-    recording = open_recording(scope.record("recording", "track", seconds=1))
+    recording = open_recording(scope.record("recordings", "track", seconds=1, name="z"))
 
 rows = recording.tracks
 frames = rows["frame"] + recording.manifest.first_frame

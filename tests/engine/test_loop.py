@@ -39,7 +39,7 @@ def ramp(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def recording(ramp: dict[str, Any]) -> Recording:
     """What it has recorded."""
-    (folder,) = (ramp["folder"] / "recordings").iterdir()
+    (folder,) = (ramp["folder"] / "recordings").glob("*_force-ramp")
     assert audit(folder) == []
     return open_recording(folder)
 
@@ -49,7 +49,8 @@ def test_z_is_as_good_as_with_the_simulators_own_zlut(ramp: dict[str, Any]) -> N
     calm = {name: value for name, value in ramp["MICROSCOPE"].items() if "drift" not in name}
     microscope = SimulatedMicroscope({**calm, "drift_nm": 0.0, "drift_z_nm": 0.0})
     zluts = {"own": simulated_zlut(microscope, ROI_PX)}
-    zluts["swept"] = ZLut.load(ramp["folder"] / "zlut" / "zlut.txt")
+    (swept,) = (ramp["folder"] / "recordings").glob("*_zlut/zlut.txt")
+    zluts["swept"] = ZLut.load(swept)
     rois = [Roi.around(y, x, ROI_PX) for x, y in microscope.bead_positions_px()]
     backend = open_backend("cpu", method="precise")
     off: dict[str, list[np.ndarray]] = {name: [] for name in zluts}

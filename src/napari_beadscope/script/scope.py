@@ -5,10 +5,12 @@ Owns the life of one engine, or the attachment to one. Must not know Qt or napar
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
 import threading
+import time
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -83,8 +85,8 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
         """Attach to a running engine: the one with this ID, or the newest.
 
         A script that was started by the Script dock gets the engine of that dock's viewer, which
-        the environment variable ``BEADSCOPE_ENGINE`` names. There it is a guest: at the end of a
-        ``with`` it lets go of the engine, which goes on; elsewhere the engine ends then.
+        the environment variable ``BEADSCOPE_ENGINE`` names. Who attaches is a guest: at the end
+        of a ``with`` it lets go of the engine, which goes on; `stop` ends it.
 
         Raises
         ------
@@ -96,9 +98,9 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
         engines = [e for e in list_engines() if wanted in (None, e.engine_id)]
         if not engines:
             which = f"no engine {wanted}" if wanted else "no engine"
-            raise EngineError(f"{which} is running", "start one")
+            raise EngineError(f"{which} is running", "start one, or see `beadscope engines`")
         scope = cls(engines[-1].camera)
-        scope._guest = bool(host)
+        scope._guest = True
         scope._connect(engines[-1])
         scope._view.wait_up(_START_TIMEOUT_S)
         return scope
@@ -187,7 +189,7 @@ class Scope(Sweeper, Recorder, Pacing, Closing):
             threading.Thread(target=process.wait, name="engine-end", daemon=True).start()
 
     def close(self) -> None:
-        """Leave a ``with``: end the engine, or let go of it as a guest of a viewer's engine."""
+        """Leave a ``with``: end the engine that was started here, let go of one attached to."""
         if self._guest:
             self.detach()
         else:
@@ -278,11 +280,12 @@ def _end_unheard(engine: subprocess.Popen) -> None:
 def _wait_for_end(pid: int, timeout_s: float) -> None:
     import psutil
 
-    try:
+    deadline = time.monotonic() + timeout_s
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process = psutil.Process(pid)
-        if "napari_beadscope.engine" in " ".join(process.cmdline()):  # else the number is reused
-            process.wait(timeout_s)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return
-    except psutil.TimeoutExpired:
-        raise EngineError(f"the engine (process {pid}) does not end", "kill it") from None
+        while "napari_beadscope.engine" in " ".join(process.cmdline()):  # else: number reused
+            if process.status() == psutil.STATUS_ZOMBIE:  # its parent has not taken note yet
+                return
+            if time.monotonic() > deadline:
+                raise EngineError(f"the engine (process {pid}) does not end", "kill it")
+            time.sleep(0.01)

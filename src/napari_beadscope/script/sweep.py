@@ -16,7 +16,7 @@ import numpy as np
 from napari_beadscope.core.errors import DeviceError, InputError, StateError
 from napari_beadscope.core.types import Bead
 from napari_beadscope.script.claiming import Claiming
-from napari_beadscope.script.configure import number, whole_number
+from napari_beadscope.script.configure import number, recording_folder, whole_number
 from napari_beadscope.script.crops import CropReader
 from napari_beadscope.script.experiment import Experiment
 from napari_beadscope.script.instruments import Instruments
@@ -62,7 +62,8 @@ class Sweeper(Experiment, Claiming, Instruments):
         high_um: float = 1.5,
         step_nm: float = 50.0,
         frames_per_step: int = 10,
-        folder: str | Path,
+        folder: str | Path | None = None,
+        name: str = "",
         motor: str = "focus",
         settle_s: float = 0.05,
         load: bool = True,
@@ -87,9 +88,11 @@ class Sweeper(Experiment, Claiming, Instruments):
             Distance between planes.
         frames_per_step : int
             Frames of every plane, exposed after the motor has come to rest and `settle_s` more.
-        folder : path
+        folder : path, optional
             Gets ``zlut_<bead>.txt``, of several beads ``zlut.txt``, a picture, and ``sweep.yaml``
-            with what they are good for; made if need be. Nothing in it is replaced.
+            with what they are good for; made if need be. Nothing in it is replaced. With `name`
+            it gets a new folder ``<date>_<name>`` for them; default ``<date>_zlut`` in the folder
+            of the settings.
         motor : str
             The one that moves the focus; in um or mm.
         settle_s : float
@@ -115,8 +118,11 @@ class Sweeper(Experiment, Claiming, Instruments):
         DeviceError
             The motor fails, or was stopped by somebody.
         """
+        if folder is None:
+            name = name or "zlut"
+        path = recording_folder(folder, name, self.settings)
         order = self._sweep_order(
-            beads, (low_um, high_um, step_nm), frames_per_step, folder, motor, settle_s
+            beads, (low_um, high_um, step_nm), frames_per_step, path, motor, settle_s
         )
         watch = _Watch(self, order, progress, cancelled)
         with self.claimed(motor, _WHY, order.plan.start_um / order.um_per_unit):
@@ -136,7 +142,7 @@ class Sweeper(Experiment, Claiming, Instruments):
         beads: Iterable[int] | None,
         way: tuple[float, float, float],
         frames: int,
-        folder: str | Path,
+        path: Path,
         motor: str,
         settle_s: float,
     ) -> SweepOrder:
@@ -170,7 +176,6 @@ class Sweeper(Experiment, Claiming, Instruments):
                 f"the sweep would take {need / 1e9:.1f} GB of memory",
                 "choose fewer beads, frames or planes",
             )
-        path = Path(folder).expanduser().absolute()
         refuse_old(path, chosen)
         return SweepOrder(chosen, plan, count, motor, scale, settle, path)
 
