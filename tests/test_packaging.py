@@ -24,7 +24,7 @@ PACKED = "napari_beadscope/napari.yaml"
 #: Asked for, though only others import it: tifffile decodes compressed files with it.
 INDIRECT = {"imagecodecs"}
 #: Imported, where present, by code that an extra is for.
-OF_EXTRAS = {"cupy", "laptrack", "pytest"}
+OF_EXTRAS = {"cupy", "laptrack", "pymmcore", "pytest"}
 #: Imported by what the benchmarks run in another Python, which has these and is told of the last.
 PEERS = {"napari_micromanager", "pymmcore_plus", "gui_clock"}
 
