@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
@@ -46,10 +47,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a shared segment, a process or a thread."""
+    """Fail a test that leaves a segment, a process, a thread or another root logger's level.
+
+    A root logger that takes every message makes all later tests several times slower.
+    """
     before = leaks.look()
+    level = logging.getLogger().level
     yield
     left = leaks.left_behind(before)
+    if logging.getLogger().level != level:
+        left = [*left, f"root logger's level {logging.getLogger().level}"]
+        logging.getLogger().setLevel(level)
     if left:
         leaks.end_processes(before)
         leaks.remove_segments(before)

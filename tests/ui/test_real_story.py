@@ -131,7 +131,8 @@ def test_the_recording_outlives_its_viewer(new_viewer: Any, qtbot: Any, tmp_path
     assert model.status.recorded_frames > 50
     qtbot.waitUntil(docks["Acquisition"].button.isEnabled)
     qtbot.mouseClick(docks["Acquisition"].button, LEFT)
-    qtbot.waitUntil(lambda: model.last_recording == folder, timeout=20_000)
+    qtbot.waitUntil(lambda: model.recording is None, timeout=20_000)
+    assert model.last_recording == folder
     recording = open_recording(folder)
     assert recording.manifest.state == "complete"
     assert recording.gaps == []

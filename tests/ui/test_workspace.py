@@ -225,7 +225,8 @@ def test_a_recording_with_a_long_name_makes_no_dock_wider(
     qtbot.wait(300)
     narrow = (*SET_UP.names, *ACQUIRE.names, *LOOK.names)
     wide = {name: raised(docks[name]).minimumSizeHint().width() for name in narrow}
-    assert {name: width for name, width in wide.items() if width > 340} == {}
+    limit = {name: max(340, docks[name].width() * 2 / 3) for name in narrow}
+    assert {name: width for name, width in wide.items() if width > limit[name]} == {}
     window = shown_host.viewer.window._qt_window
     assert (window.width(), window.height()) == LAPTOP
 

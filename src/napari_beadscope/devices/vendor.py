@@ -6,6 +6,7 @@ what a device can be set to. Must not know any vendor's library.
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from dataclasses import dataclass
@@ -204,18 +205,24 @@ class SensorSteps:
 
 
 def vendor_library(name: str) -> Any:
-    """Import and return a library that is made with SWIG.
+    """Import and return a library, without what it does to the process beside that.
 
-    Its types warn while they are made, and where warnings are errors that ends the process.
+    Types made with SWIG warn while they are made, and where warnings are errors that ends the
+    process. Others let the root logger take every message, which slows down all that logs.
 
     Examples
     --------
     >>> vendor_library("math").floor(1.5)
     1
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return import_module(name)
+    root = logging.getLogger()
+    level = root.level
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return import_module(name)
+    finally:
+        root.setLevel(level)
 
 
 def camera_lost(label: str, why: str = "") -> DeviceError:

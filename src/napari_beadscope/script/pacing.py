@@ -77,8 +77,10 @@ class Pacing(Link):
         """
         holds, words = _condition(condition)
         end = None if timeout_s is None else self._now() + number("timeout_s", timeout_s)
-        self._there()
+        there = self._attached().is_attached  # asked first: the condition may be that it goes
         while not holds(self):
+            if not there:
+                raise _gone()
             if end is not None and self._now() > end:
                 awaited = what or words or "what was waited for"
                 raise EngineError(
@@ -86,7 +88,7 @@ class Pacing(Link):
                     "see why it does not come, or wait longer",
                 )
             time.sleep(_POLL_S)
-            self._there()
+            there = self._attached().is_attached
 
     def progress(self, done: float, total: float, text: str = "") -> None:
         """Say how far the script is: shown with the time left by whoever follows its run.
@@ -105,7 +107,11 @@ class Pacing(Link):
     def _there(self) -> None:
         """Pause if asked to; raise if the engine has gone."""
         if not self._attached().is_attached:
-            raise EngineError("the engine is gone", "start a new one")
+            raise _gone()
+
+
+def _gone() -> EngineError:
+    return EngineError("the engine is gone", "start a new one")
 
 
 def _condition(given: str | Callable[[Any], bool]) -> tuple[Callable[[Any], bool], str]:

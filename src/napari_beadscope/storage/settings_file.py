@@ -59,7 +59,7 @@ def microscope_path(camera: str) -> Path:
     Examples
     --------
     >>> microscope_path("pylon:0815 A").name
-    'pylon_0815_A-3e0a98.yaml'
+    'pylon_0815_A-dc273d.yaml'
     """
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", camera)[:60]
     mark = hashlib.sha256(camera.encode()).hexdigest()[:6]  # two IDs never share a file

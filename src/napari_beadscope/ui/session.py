@@ -81,6 +81,7 @@ class Session:
         self._watch: EngineWatch | None = None
         self._recording_since_s = 0.0
         self._recording_confirmed = False
+        self._ended: Path | None = None  # the recording whose end was taken over last
         self._closed = False
 
     # what there is
@@ -202,7 +203,8 @@ class Session:
 
     def stopped_recording(self, path: Path | None) -> None:
         """Take over that the recording has ended."""
-        self.model.last_recording = Path(path) if path is not None else self.model.recording
+        self._ended = Path(path) if path is not None else self.model.recording
+        self.model.last_recording = self._ended
         self.model.recording = None
 
     def say(self, message: Message) -> None:
@@ -386,7 +388,7 @@ class Session:
         known = self.model.recording
         if recording is not None and recording == known:
             self._recording_confirmed = True
-        elif recording is not None and known is None and recording != self.model.last_recording:
+        elif recording is not None and known is None and recording != self._ended:
             self.started_recording(recording)
             self._recording_since_s -= status.recorded_s
         elif recording is None and known is not None and self._recording_confirmed:

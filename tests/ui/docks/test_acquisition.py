@@ -157,7 +157,7 @@ def test_a_folder_of_nobody_is_told_and_the_default_stays(
     model = host.session.model
     before = model.root
     settings = model.settings.replace({"recording.folder": "~nobodyx/a"})
-    use_settings(host.session, settings, ["recording.folder"])
+    use_settings(host.session, settings, {"recording.folder": "~nobodyx/a"}, lambda: None)
     assert model.root == before
     text = model.messages[-1].text
     assert "'~nobodyx/a'" in text

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.devices.vendor import vendor_library
 from napari_beadscope.wire import runtime_folder
 
 #: The configuration of simulated devices that comes with Micro-Manager.
@@ -107,9 +108,7 @@ def absolute_argument(argument: str) -> str:
 
 def adapters_folder() -> Path:
     """Return the folder of Micro-Manager's device adapters; DeviceError if there is none."""
-    from pymmcore_plus import find_micromanager
-
-    found = find_micromanager()
+    found = vendor_library("pymmcore_plus").find_micromanager()
     if not isinstance(found, str) or not Path(found).is_dir():
         raise DeviceError(
             "no device adapters of Micro-Manager that fit pymmcore were found",

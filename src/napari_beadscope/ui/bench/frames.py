@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_beadscope.core.locks import Locks
 from napari_beadscope.core.messages import Status, Tracking
+from napari_beadscope.core.settings import Settings
 from napari_beadscope.core.types import (
     TRACK_ROW,
     Annotation,
@@ -65,6 +66,8 @@ class StandInScope:
         self.format = FrameFormat(size, size, "uint16")
         self.beads: tuple[Bead, ...] = ()
         self.calibration = Calibration()
+        self.settings = Settings()
+        self.missing_motors: dict[str, str] = {}
         self.annotations: dict[int, Annotation] = {}
         self.locks = Locks()
         self.controls: list[Any] = []
