@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from napari_beadscope.core.errors import DeviceError, InputError
+from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.core.lifetime import Opening
 from napari_beadscope.core.types import FrameFormat, FrameStamp
 from napari_beadscope.devices.camera import Property, check_target, find_property
 from napari_beadscope.devices.genicam.features import CHANGE_FRAMES, Features
 from napari_beadscope.devices.genicam.nodes import Nodes
+from napari_beadscope.devices.options import checked_options
 from napari_beadscope.devices.vendor import DeviceClock, FrameCounter
 
 _ALIVE_EVERY_S = 1.0
@@ -44,19 +45,6 @@ class GenicamOptions(BaseModel):
     nodes: dict[str, bool | int | float | str] = Field(
         {}, description="GenICam nodes and what they are set to on opening, such as TriggerMode"
     )
-
-
-def genicam_options(options: dict[str, Any], label: str) -> GenicamOptions:
-    """Return checked options; InputError with one sentence for the first that is wrong."""
-    try:
-        return GenicamOptions.model_validate(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"option {where} of the camera {label} is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(GenicamOptions.model_fields)}",
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +93,7 @@ class GenicamCamera(Opening):
         self.device = device
         self.label = f"{prefix}:{device}"
         self.lock_name = self.label
-        self.options = genicam_options(options, self.label)
+        self.options = checked_options(GenicamOptions, options, f"the camera {self.label}")
         self._features: Features | None = None
         self._running = False
         self._format = FrameFormat(0, 0, "uint8")

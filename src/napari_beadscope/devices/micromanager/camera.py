@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.core.lifetime import Opening
@@ -20,6 +20,7 @@ from napari_beadscope.devices.micromanager.address import Address
 from napari_beadscope.devices.micromanager.core import labels_of, told
 from napari_beadscope.devices.micromanager.host import Host, host_for_camera
 from napari_beadscope.devices.micromanager.settings import Setting, Settings
+from napari_beadscope.devices.options import checked_options
 from napari_beadscope.devices.vendor import DeviceClock, FrameCounter, camera_lost
 
 if TYPE_CHECKING:
@@ -280,13 +281,5 @@ def open_micromanager(
     argument: str, options: dict[str, Any], motors: MotorReadout | None
 ) -> MicroManagerCamera:
     """Return a camera of Micro-Manager; what the registry calls."""
-    try:
-        checked = CameraOptions.model_validate(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"option {where} of the camera micromanager:{argument} is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(CameraOptions.model_fields)}",
-        ) from error
+    checked = checked_options(CameraOptions, options, f"the camera micromanager:{argument}")
     return MicroManagerCamera(Address.parse(argument), checked)

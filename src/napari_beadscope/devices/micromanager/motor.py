@@ -10,7 +10,7 @@ import os
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.devices.micromanager.address import Address
@@ -26,6 +26,7 @@ from napari_beadscope.devices.micromanager.verbs import (
     say,
 )
 from napari_beadscope.devices.motor import MotorBase
+from napari_beadscope.devices.options import checked_options
 from napari_beadscope.wire import shut
 
 _ANSWER_S = 4.0
@@ -145,13 +146,5 @@ class StageMotor(MotorBase):
 
 def open_stage(argument: str, options: dict[str, Any]) -> StageMotor:
     """Return a motor for one axis of a stage; what the registry calls."""
-    try:
-        checked = StageOptions.model_validate(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"option {where} of the stage micromanager:{argument} is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(StageOptions.model_fields)}",
-        ) from error
+    checked = checked_options(StageOptions, options, f"the stage micromanager:{argument}")
     return StageMotor(Address.parse(argument), checked)

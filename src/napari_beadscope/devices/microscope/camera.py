@@ -25,7 +25,8 @@ from napari_beadscope.devices.camera import (
     find_property,
 )
 from napari_beadscope.devices.microscope.settings import Settings
-from napari_beadscope.devices.microscope.target import Target, checked_options, failure
+from napari_beadscope.devices.microscope.target import Target, failure
+from napari_beadscope.devices.options import checked_options
 from napari_beadscope.devices.vendor import camera_lost
 
 _LOG = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_beadscope.core.errors import DeviceError, InputError
-from napari_beadscope.devices.microscope.target import Target, checked_options, failure
+from napari_beadscope.devices.microscope.target import Target, failure
 from napari_beadscope.devices.motor import MotorBase
+from napari_beadscope.devices.options import checked_options
 
 #: A stage that is not where it was sent and has not moved for so long does not come nearer.
 _STILL_S = 0.25

@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from napari_beadscope.core.errors import BeadscopeError, DeviceError, InputError
 from napari_beadscope.devices import own
 from napari_beadscope.devices.vendor import vendor_library
 
 _TARGET = re.compile(r"(?P<cls>.+\.py:\w+|\w+(?:\.\w+)+)(?::(?P<axis>[^:]+))?")
-_Options = TypeVar("_Options", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +123,3 @@ def absolute_argument(text: str) -> str:
     if ".py:" not in target.cls:
         return text
     return ":".join([own.absolute_id(target.cls), *([target.axis] if target.axis else [])])
-
-
-def checked_options(model: type[_Options], options: dict[str, Any], label: str) -> _Options:
-    """Return checked options; InputError with one sentence for the first that is wrong."""
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"option {where} of {label} is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(model.model_fields)}",
-        ) from error

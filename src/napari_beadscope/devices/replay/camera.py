@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_beadscope.core.errors import DeviceError, InputError
 from napari_beadscope.core.lifetime import Opening
@@ -23,6 +23,7 @@ from napari_beadscope.devices.camera import (
     check_target,
     find_property,
 )
+from napari_beadscope.devices.options import checked_options
 from napari_beadscope.devices.replay.source import FrameSource, open_frames
 
 _LOG = logging.getLogger(__name__)
@@ -192,15 +193,7 @@ class ReplayCamera(Opening):
 def _replay_options(options: ReplayOptions | dict[str, Any] | None) -> ReplayOptions:
     if isinstance(options, ReplayOptions):
         return options
-    try:
-        return ReplayOptions.model_validate(options or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"option {name} of replay is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(ReplayOptions.model_fields)}",
-        ) from error
+    return checked_options(ReplayOptions, options or {}, "replay")
 
 
 def open_replay(path: str, options: dict[str, Any], motors: MotorReadout | None) -> ReplayCamera:

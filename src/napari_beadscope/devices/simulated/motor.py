@@ -12,10 +12,11 @@ import time
 from copy import copy
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.devices.motor import MotorBase, SensorBase
+from napari_beadscope.devices.options import checked_options
 
 #: It has arrived when it lags by less, in its unit.
 _ON_TARGET = 1e-3
@@ -179,15 +180,7 @@ def _checked(name: str, model: type[Any], argument: str, options: dict[str, Any]
             f"there is one kind of simulated {name}, and none called {argument!r}",
             f"write its ID as simulated-{name}",
         )
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"option {where} of the simulated {name} is {first['input']!r}",
-            f"{first['msg']}; options are {', '.join(model.model_fields)}",
-        ) from error
+    return checked_options(model, options, f"the simulated {name}")
 
 
 def open_focus(argument: str, options: dict[str, Any]) -> SimulatedMotor:
