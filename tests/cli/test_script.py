@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from napari_beadscope.core.commands import command_names
+from napari_beadscope.script import Scope
 from napari_beadscope.script.runs import known_scripts
+from napari_beadscope.storage import open_recording
 
 from .conftest import beadscope, start, wait_for
 
@@ -137,6 +139,41 @@ def test_ctrl_c_stops_the_script_and_its_finally_is_carried_out(tmp_path: Path) 
     process.communicate(timeout=60)
     assert process.returncode == 130
     wait_for(lambda: known_scripts()[-1].record.state == "stopped", "the end")
+
+
+def test_what_becomes_of_a_recording_is_told(tmp_path: Path) -> None:
+    text = (
+        "import sys\n"
+        "from napari_beadscope import Scope\n"
+        "with Scope.attach() as scope:\n"
+        "    scope.start_recording({!r}, 'full')\n"
+        "    print('up', flush=True)\n"
+        "    scope.sleep(600)\n"
+    )
+    one, two = tmp_path / "one", tmp_path / "two"
+    with Scope("simulated", options={"beads": 1, "height_px": 64, "width_px": 64}) as engine:
+        process = start("script", "run", script(tmp_path, text.format(str(one))))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+        assert f"ecording {one} was ended, complete" in out + err
+        assert "pull.py stopped after " in err
+        path = script(tmp_path, text.format(str(two)))
+        beadscope("script", "run", path, "--detach")
+        wait_for(lambda: engine.status().recording == str(two), "the recording")
+        os.kill(known_scripts()[-1].record.pid, signal.SIGKILL)
+        wait_for(lambda: known_scripts()[-1].record.state == "failed", "the end")
+        left = "motors that it had sent were halted; a recording or locks that it began go on"
+        assert f"its process was killed; {left}" in beadscope("script", "list").out
+        told = beadscope("script", "log").err
+        assert told.endswith(f"{left} (`beadscope stop --recording` ends it)\n")
+        assert "beadscope stop --recording" in beadscope("script", "stop", code=2).err
+        ended = beadscope("stop", "--recording").out
+        assert ended == f"the recording {two} was ended, complete\n"
+        assert open_recording(two).manifest.state == "complete"
+        assert not engine.status().recording
+        assert "beadscope: " in beadscope("stop", "--recording", code=2).err
 
 
 def test_what_is_no_recipe_is_refused_by_its_name(tmp_path: Path) -> None:
