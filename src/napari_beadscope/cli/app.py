@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from napari_beadscope.cli.batch import batch
 from napari_beadscope.cli.bench.command import bench
 from napari_beadscope.cli.common_options import Json, Verbose
 from napari_beadscope.cli.find.options import find
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(batch)
 app.add_typer(bench)
 app.add_typer(zlut)
 app.add_typer(settings_commands)

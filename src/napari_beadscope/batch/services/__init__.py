@@ -1,0 +1,123 @@
+"""Which services there are, as data, and how to get one by its name in a plan.
+
+Owns the table; the modules it names are imported on use. Must not know any service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cache
+from importlib import import_module, metadata, util
+from pathlib import Path
+from types import ModuleType
+
+from napari_beadscope.batch.service import Service
+from napari_beadscope.core.errors import InputError
+
+GROUP = "napari_beadscope.services"
+_HERE = "napari_beadscope.batch.services"
+_SERVICES = {
+    "copy": f"{_HERE}.copy:Copy",
+    "segment": f"{_HERE}.segment:Segment",
+    "correct": f"{_HERE}.correct:Correct",
+    "track": f"{_HERE}.track_cells:TrackCells",
+    "extract": f"{_HERE}.extract:Extract",
+    "find_beads": f"{_HERE}.find_beads:FindBeads",
+    "track_beads": f"{_HERE}.track_beads:TrackBeads",
+    "link_beads": f"{_HERE}.link_beads:LinkBeads",
+    "smooth": f"{_HERE}.smooth:Smooth",
+    "summary": f"{_HERE}.summary:Summary",
+}
+
+
+def service_names() -> tuple[str, ...]:
+    """Return the names of our services and of those that installed packages bring."""
+    return (*_SERVICES, *(name for name in _entry_points() if name not in _SERVICES))
+
+
+def open_service(name: str, folder: Path | None = None) -> Service:
+    """Return the service that a plan calls `name`.
+
+    Parameters
+    ----------
+    name : str
+        One of `service_names`, or ``my_file.py:Class`` for a class of your own.
+    folder : Path, optional
+        What the path of your own file is relative to; default the current folder.
+
+    Raises
+    ------
+    InputError
+        There is no such service, or it cannot be used.
+    """
+    own_file, _, own_class = name.rpartition(":")
+    if own_file.endswith(".py"):
+        path = (folder or Path()) / Path(own_file).expanduser()
+        return _made(_load_file(path.resolve()), own_class, name)
+    target = _SERVICES.get(name) or _entry_points().get(name)
+    if target is None:
+        raise InputError(
+            f"no service is called {name!r}",
+            f"there are {', '.join(service_names())}; your own is my_file.py:Class",
+        )
+    module, _, attribute = target.partition(":")
+    try:
+        loaded = import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"the service {name!r} cannot be loaded ({error})", "install what is missing"
+        ) from error
+    return _made(loaded, attribute, name)
+
+
+def code_identity(service: Service) -> str:
+    """Return what identifies a service's code: its version, and for your own file its content."""
+    module = sys.modules.get(type(service).__module__)
+    path = getattr(module, "__file__", None)
+    if type(service).__module__.startswith(_OWN) and path:
+        return f"{service.version}:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+    return str(service.version)
+
+
+_OWN = "beadscope_own_"
+
+
+@cache
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = _OWN + hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise InputError(f"no file at {path}", "check the path of your own service")
+    spec = util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is not a Python file", "give it the ending .py")
+    module = util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise InputError(
+            f"{path} cannot be loaded ({type(error).__name__}: {error})", "correct that file"
+        ) from error
+    return module
+
+
+def _made(module: ModuleType, attribute: str, name: str) -> Service:
+    kind = getattr(module, attribute, None)
+    if not (isinstance(kind, type) and issubclass(kind, Service)):
+        raise InputError(
+            f"{name!r} is not a service: {module.__name__} has no subclass {attribute!r} of "
+            "napari_beadscope.batch.service.Service",
+            "name the class after the colon",
+        )
+    try:
+        return kind()
+    except TypeError as error:
+        raise InputError(f"the service {name!r} cannot be made ({error})", "complete it") from error

@@ -1,0 +1,22 @@
+"""`beadscope batch …`: the commands for processing recordings in bulk.
+
+Owns the group; each command lives in its own module and is added here. What commands do is
+imported when they run.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from napari_beadscope.cli.batch.run import run
+from napari_beadscope.cli.batch.status import status
+
+batch = typer.Typer(
+    name="batch",
+    help="Process many recordings by a plan; a run that was cut off goes on where it was.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+batch.command(short_help="Process what a plan names.")(run)
+batch.command(short_help="Show how far a batch is.")(status)
