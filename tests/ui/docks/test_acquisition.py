@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,22 @@ def test_a_closed_dock_keeps_its_settings(host: SessionHost, tmp_path: Path) -> 
     assert (again.name.text(), again.note.text()) == ("pull", "PBS")
     assert again.limit_frames.value() == 77
     assert not again.limit_frames.isHidden()
+
+
+def test_what_another_program_moves_is_told_and_waited_for(
+    live: SessionHost, open_dock: Any, qtbot: Any, scopes: Any, tmp_path: Path
+) -> None:
+    dock = open_dock(live, "Acquisition")
+    dock.root.changed.emit(str(tmp_path))
+    choose(dock.mode, AcquisitionMode.FULL.value)
+    qtbot.waitUntil(dock.button.isEnabled)
+    free = scopes.last.readings["focus"]
+    info = replace(free.info, claimed="a Z-LUT sweep")
+    scopes.last.readings["focus"] = replace(free, info=info)
+    qtbot.waitUntil(lambda: not dock.button.isEnabled())
+    assert "focus motor is busy with a Z-LUT sweep" in dock.button.toolTip()
+    scopes.last.readings["focus"] = free
+    qtbot.waitUntil(dock.button.isEnabled)
 
 
 def test_a_folder_of_nobody_is_told_and_the_default_stays(

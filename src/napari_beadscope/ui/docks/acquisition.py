@@ -143,14 +143,12 @@ class AcquisitionDock(Dock):
 
     def _show_state(self, _: Any = None) -> None:
         model = self.model
-        on, why_not = model.recording is not None, self.presenter.why_not()
+        on = model.recording is not None
+        self._allow(on, self.presenter.why_not())
         self.button.setText("■ Stop recording" if on else "● Record")
-        what = "End the recording and close its files" if on else "Start to save, with the camera"
-        self.button.setToolTip(why_not or what)
         self.button.setStyleSheet(
             f"QPushButton {{ background-color: {RECORD_RED}; color: white; }}" if on else ""
         )
-        self.button.setEnabled(not why_not)
         for editor in (
             self.mode,
             self.root,
@@ -169,8 +167,14 @@ class AcquisitionDock(Dock):
         else:
             self.open.setToolTip(f"Open as layers: {model.last_recording}")
 
+    def _allow(self, on: bool, why_not: str) -> None:
+        what = "End the recording and close its files" if on else "Start to save, with the camera"
+        self.button.setToolTip(why_not or what)
+        self.button.setEnabled(not why_not)
+
     def _show_numbers(self, _: Any = None) -> None:
         on, why_not = self.model.recording is not None, self.presenter.why_not()
+        self._allow(on, why_not)  # another program may claim a motor, or give it back
         if on:
             toned(self.progress, self.presenter.progress(), "bad", "font-weight: bold;")
         elif why_not:

@@ -16,7 +16,7 @@ from napari_beadscope.core.types import AcquisitionMode
 from napari_beadscope.ui.model import Message
 from napari_beadscope.ui.presenters.amounts import bytes_text, clock, duration_text
 from napari_beadscope.ui.presenters.disk import DiskGauge
-from napari_beadscope.ui.presenters.zlut import why_swept
+from napari_beadscope.ui.presenters.zlut import why_claimed
 from napari_beadscope.ui.session import Session
 
 MODE_LABELS = {
@@ -124,9 +124,9 @@ class AcquisitionPresenter:
             return f"{model.busy}…"
         if model.recording is not None:
             return ""
-        swept = why_swept(self._session)
-        if swept:
-            return swept
+        claimed = why_claimed(self._session)
+        if claimed:
+            return claimed
         if (model.mode.tracks or model.mode.rois) and not model.beads:
             return "No beads yet: find or add some, or save Full video"
         if re.search(r"[/\\\0]", model.name) or model.name in (".", ".."):
