@@ -273,6 +273,17 @@ def test_what_cannot_be_reached_is_refused_before_anything_moves(
     assert not list(tmp_path.glob("*_force-ramp"))
 
 
+def test_a_recording_that_is_on_is_left_alone(
+    start: Callable, engine: Scope, tmp_path: Path
+) -> None:
+    folder = engine.start_recording(tmp_path / "mine", "full")
+    record = start("recipe: force-ramp\npositions: [1]\nseconds_each: 1\n").wait(PATIENCE_S)
+    assert record.error == f"a recording into {folder} is on: stop that one first"
+    assert engine.motor_positions()["magnet"] == 0.0
+    assert engine.status().recording == str(folder)
+    engine.stop_recording()
+
+
 def test_a_recipe_that_is_stopped_ends_its_recording(
     start: Callable, engine: Scope, tmp_path: Path
 ) -> None:

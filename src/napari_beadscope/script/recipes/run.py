@@ -76,6 +76,9 @@ def _set_up(scope: Scope, recipe: Recipe) -> None:
                 scope.add_hardware(name, motor.id, **motor.options)
     if isinstance(recipe, MagnetRecipe):
         _check_reach(scope, recipe)
+    recording = scope.status().recording
+    if recording:
+        raise StateError(f"a recording into {recording} is on", "stop that one first")
     scope.start_live()
     scope.newest_frame()
     if recipe.beads == "find" or not scope.beads:
