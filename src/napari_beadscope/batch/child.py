@@ -1,0 +1,129 @@
+"""A process that a run starts: a worker or a reader, its pipe, its last words.
+
+Owns starting, ending and listening. What arrives goes into the run's inbox, one thread per child,
+so that a child that was killed at any instant is an entry there like any other. Must not know
+what the messages mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+
+from napari_beadscope.batch.orders import End, Order, Pipe, Report
+from napari_beadscope.engine.processes import background_flags, python_command
+
+_WORDS_BYTES = 4_000
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """In the inbox: the child's process is over."""
+
+    why: str
+
+
+Inbox = queue.SimpleQueue["tuple[Child | None, Report | Ended | str]"]
+
+
+class Child:
+    """One process, from start to end.
+
+    Parameters
+    ----------
+    module : str
+        Run as ``python -m MODULE``.
+    name : str
+        What it is called in messages, such as ``worker 2``.
+    inbox : queue
+        Takes ``(child, report)`` for everything that it says, `Ended` last.
+    """
+
+    def __init__(self, module: str, name: str, inbox: Inbox) -> None:
+        self.name = name
+        self.started_s = time.monotonic()
+        self.beat_s = self.started_s
+        self.rss_bytes = 0
+        self._inbox = inbox
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the child
+        self._process = subprocess.Popen(
+            python_command(module),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            env=os.environ | dict.fromkeys(_ONE_THREAD, "1"),
+            **background_flags(),
+        )
+        self.pid = self._process.pid
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._pipe: Pipe[Report] = Pipe(self._process.stdout, self._process.stdin, Report)
+        self._thread = threading.Thread(target=self._listen, name=f"{name}-pipe")
+        self._thread.start()
+
+    def send(self, order: Order) -> None:
+        """Send an order; if the child is gone, `Ended` tells."""
+        with contextlib.suppress(OSError, ValueError):
+            self._pipe.send(order)
+
+    def kill(self) -> None:
+        """Kill it; nothing happens if it has ended."""
+        self._process.kill()
+
+    def close(self, patience_s: float = 5.0) -> None:
+        """End it: by request, and after `patience_s` by force; twice is fine."""
+        self.send(End())
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._thread.join()
+
+    def words(self) -> str:
+        """Return the end of what it wrote to its standard error."""
+        if self._words.closed:
+            return ""
+        self._words.seek(0, os.SEEK_END)
+        self._words.seek(max(0, self._words.tell() - _WORDS_BYTES))
+        return self._words.read().decode(errors="replace").strip()
+
+    def forget(self) -> None:
+        """Release what is left of it once it has ended."""
+        self._thread.join()
+        for stream in (self._process.stdin, self._process.stdout, self._words):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _listen(self) -> None:
+        while (report := self._pipe.receive()) is not None:
+            self._inbox.put((self, report))
+        self._process.kill()  # whatever is left of it must not touch anything any more
+        code = self._process.wait()
+        self._inbox.put((self, Ended(_told(code))))
+
+
+def _told(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
