@@ -100,6 +100,9 @@ class Source(Protocol):
             A frame is damaged or missing; the sentence names the file and the frame.
         """
 
+    def files(self) -> tuple[Path, ...]:
+        """Return every file that is read, absolute."""
+
     def fingerprint(self) -> str:
         """Return a digest of all files: names, sizes, times of change, and samples of the content.
 

@@ -29,9 +29,15 @@ class YamlFile:
     twice: tuple[SettingsError, ...]
 
     def line_of(self, where: tuple[int | str, ...]) -> int:
-        """Return the line, from 1, of the deepest key on the way `where` that the file has."""
+        """Return the line, from 1, of the deepest key or item on the way `where`."""
         line, node = 1, self.root
         for part in where:
+            if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+                if not 0 <= part < len(node.value):
+                    break
+                node = node.value[part]
+                line = node.start_mark.line + 1
+                continue
             if not isinstance(node, yaml.MappingNode):
                 break
             for key, value in node.value:
@@ -43,7 +49,7 @@ class YamlFile:
         return line
 
 
-def read_yaml(path: Path, what: str) -> YamlFile:
+def read_yaml(path: Path, what: str, begin: str = "camera:") -> YamlFile:
     """Read a mapping from a YAML file; an empty file is an empty mapping.
 
     Parameters
@@ -52,6 +58,8 @@ def read_yaml(path: Path, what: str) -> YamlFile:
         The file.
     what : str
         What it is to hold, such as "settings".
+    begin : str
+        How such a file may begin, for the sentence on one that is something else.
 
     Raises
     ------
@@ -77,7 +85,7 @@ def read_yaml(path: Path, what: str) -> YamlFile:
         data = {}
     if not isinstance(data, dict):
         raise SettingsError(
-            f"{path} does not hold {what}", "begin with a section such as 'camera:'"
+            f"{path} does not hold {what}", f"begin with a section such as '{begin}'"
         )
     return YamlFile(path, {str(k): v for k, v in data.items()}, root, tuple(_twice(root)))
 
@@ -106,6 +114,7 @@ def write_yaml(path: Path, data: Mapping[str, Any], head: str = "") -> None:
 
 
 def _text(path: Path, what: str) -> str:
+    noun = "settings file" if what == "settings" else "file"
     try:
         if path.exists() and not path.is_file():
             raise SettingsError(f"{path} is no file", f"give a YAML text file with {what}")
@@ -113,10 +122,10 @@ def _text(path: Path, what: str) -> str:
             raise SettingsError(f"{path} is too large for {what}", "give another file")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"there is no settings file {path}", "check the path") from None
+        raise SettingsError(f"there is no {noun} {path}", "check the path") from None
     except (OSError, ValueError) as error:
         raise SettingsError(
-            f"the settings file {path} cannot be read ({error})", "give a YAML text file"
+            f"the {noun} {path} cannot be read ({error})", "give a YAML text file"
         ) from None
 
 

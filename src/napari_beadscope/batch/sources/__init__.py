@@ -52,6 +52,12 @@ FORMATS: tuple[Format, ...] = (
         markers=("recording.yaml",),
         endings=("recording.yaml",),
     ),
+    Format(
+        "tiff",
+        "TIFF or OME-TIFF",
+        f"{_HERE}.tiff:TiffSource",
+        endings=(".tif", ".tiff", ".btf", ".tf8", ".tf2"),
+    ),
 )
 
 
