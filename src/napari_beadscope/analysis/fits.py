@@ -214,14 +214,26 @@ def _errors(
     at_bound = np.array([_at_bound(float(v), each) for v, each in zip(values, wanted)], bool)
     errors = np.full(len(values), math.nan)
     inner = slopes[:, ~at_bound]
-    size = np.sqrt(np.sum(inner**2, axis=0))
-    if inner.shape[1] and (size > 0).all():
-        _, singular, turned = np.linalg.svd(inner / size, full_matrices=False)
-        if singular[-1] > 1e-7 * singular[0]:
-            variance = squares / (points - len(values))
-            errors[~at_bound] = np.sqrt(variance * np.sum((turned.T / singular) ** 2, 1)) / size
+    if inner.shape[1]:
+        variance = squares / (points - len(values))
+        errors[~at_bound] = np.sqrt(variance) * _spread(inner)
     told = dict(zip((each.name for each in wanted), errors.tolist()))
     return told, [each.name for each, bound in zip(wanted, at_bound) if bound]
+
+
+def _spread(slopes: np.ndarray) -> np.ndarray:
+    """Return how far each parameter may be off per unit of noise; NaN for what has no effect."""
+    size = np.sqrt(np.sum(slopes**2, axis=0))
+    telling = size > 0
+    spread = np.full(len(size), math.nan)
+    if telling.any():
+        _, singular, turned = np.linalg.svd(slopes[:, telling] / size[telling], False)
+        sound = singular > 1e-7 * singular[0]
+        spread[telling] = np.sqrt(np.sum((turned[sound].T / singular[sound]) ** 2, 1))
+        spread[telling] /= size[telling]
+        mixed = (np.abs(turned[~sound]) > 1e-3).any(axis=0)  # with others, to no effect
+        spread[np.flatnonzero(telling)[mixed]] = math.nan
+    return spread
 
 
 def _at_bound(value: float, parameter: Parameter) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from napari_beadscope.cli.batch.fit import fit
 from napari_beadscope.cli.batch.run import run
 from napari_beadscope.cli.batch.status import status
 
@@ -20,3 +21,4 @@ batch = typer.Typer(
 )
 batch.command(short_help="Process what a plan names.")(run)
 batch.command(short_help="Show how far a batch is.")(status)
+batch.command(short_help="Fit a curve to every trace.")(fit)
