@@ -137,7 +137,7 @@ def find_and_link(
         found = find_beads(image, size_px=size_px, min_score=min_score)
         if len(found):
             size_px = size_px or min(suggest_roi_size(found), *image.shape)
-            parts.append(_measure(number, image, found, size_px, zlut, opened))
+            parts.append(measure_found(number, image, found, size_px, zlut, opened))
     table = np.concatenate(parts, axis=1) if parts else np.empty((7, 0))
     index, y, x, z, quality, reason, score = table
     index = index.astype(np.int64)
@@ -154,7 +154,7 @@ def find_and_link(
     )
 
 
-def _measure(
+def measure_found(
     number: int,
     image: np.ndarray,
     found: FoundBeads,
@@ -162,7 +162,28 @@ def _measure(
     zlut: ZLut | None,
     backend: Backend,
 ) -> np.ndarray:
-    """Return frame, y, x, z, quality, reason and score of each bead found, shape (7, n)."""
+    """Track each bead found on a frame in a ROI of its own.
+
+    Parameters
+    ----------
+    number : int
+        Of the frame.
+    image : ndarray (y, x)
+        The frame.
+    found : FoundBeads
+        What `find_beads` found on it.
+    size_px : int
+        ROI size.
+    zlut : ZLut or None
+        For heights.
+    backend : Backend
+        Opened.
+
+    Returns
+    -------
+    ndarray, shape (7, n), float64
+        Frame, y, x, z, quality, reason and score, as in `LinkedBeads`.
+    """
     count = len(found)
     y, x = found.y_px.copy(), found.x_px.copy()
     z, quality = np.full(count, np.nan), np.zeros(count)

@@ -25,7 +25,12 @@ _SERVICES = {
     "extract": f"{_HERE}.extract:Extract",
     "find_beads": f"{_HERE}.find_beads:FindBeads",
     "track_beads": f"{_HERE}.track_beads:TrackBeads",
+    "lookup_z": f"{_HERE}.track_beads:LookupZ",
     "link_beads": f"{_HERE}.link_beads:LinkBeads",
+    "drift": f"{_HERE}.link_beads:Drift",
+    "profiles": f"{_HERE}.link_beads:Profiles",
+    "find_particles": f"{_HERE}.particles:FindParticles",
+    "link_particles": f"{_HERE}.particles:LinkParticles",
     "smooth": f"{_HERE}.smooth:Smooth",
     "summary": f"{_HERE}.summary:Summary",
 }
