@@ -21,7 +21,7 @@ class Format:
     """A format: its name, how its files or folders look, and ``module:Class`` of its reader.
 
     A path is of the format if its name ends like one of `endings`, or if it is a folder that holds
-    one of `markers`. `words` are for people.
+    one of `markers`; with `folders` any other folder is, too. `words` are for people.
     """
 
     kind: str
@@ -29,10 +29,13 @@ class Format:
     reader: str
     endings: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
+    folders: bool = False
 
     def fits(self, path: Path) -> bool:
         """Return True if the path looks like this format."""
         if path.is_dir() and any((path / marker).exists() for marker in self.markers):
+            return True
+        if self.folders and path.is_dir():
             return True
         return path.name.lower().endswith(self.endings)
 
@@ -57,6 +60,19 @@ FORMATS: tuple[Format, ...] = (
         "TIFF or OME-TIFF",
         f"{_HERE}.tiff:TiffSource",
         endings=(".tif", ".tiff", ".btf", ".tf8", ".tf2"),
+    ),
+    Format(
+        "video",
+        "AVI, MP4 and other movies",
+        f"{_HERE}.video:VideoSource",
+        endings=(".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".wmv", ".mpg"),
+    ),
+    Format(
+        "images",
+        "a folder of images",
+        f"{_HERE}.images:FolderSource",
+        endings=(".png", ".jpg", ".jpeg", ".bmp"),
+        folders=True,
     ),
 )
 

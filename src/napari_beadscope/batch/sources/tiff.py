@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,16 @@ from napari_beadscope.core.errors import InputError
 from napari_beadscope.devices.replay.source import to_grey
 
 _POSITIONS, _CHANNELS, _IN_TURN = "PRM", "C", "TZIQ"
-_DAMAGE = (ValueError, OSError, RuntimeError, IndexError, KeyError, TypeError, AttributeError)
+_DAMAGE = (
+    struct.error,
+    ValueError,
+    OSError,
+    RuntimeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +87,16 @@ class TiffSource(SourceBase):
             raise InputError(f"{path} is a damaged TIFF ({error})", "copy it again") from error
 
     def _look(self) -> tuple[PositionInfo, ...]:
+        if not self._chain.described:
+            raise InputError(
+                f"{self.path} is cut, and what describes its planes is lost", "copy it again"
+            )
         described = read_ome(self._file.ome_metadata)
         series = [one for one in self._file.series if "Y" in one.axes and "X" in one.axes]
         if not series:
             raise InputError(f"there is no image in {self.path}", "check the file")
         for one in series:
+            self._check_kind(one)
             self._check_axes(one)
             count = math.prod(_sizes(one).get(axis, 1) for axis in _POSITIONS)
             self._places += [_Place(one, along) for along in range(count)]
@@ -91,6 +108,18 @@ class TiffSource(SourceBase):
             name = position_name(stem, index, len(self._places))
             infos.append(self._info(place, index, name, ome))
         return tuple(infos)
+
+    def _check_kind(self, series: Any) -> None:
+        """Refuse planes that are not what the file says: channels would be taken for frames."""
+        for kind, is_so, name in (
+            ("ome", self._file.is_ome, "OME"),
+            ("imagej", self._file.is_imagej, "ImageJ"),
+        ):
+            if is_so and series.kind not in (kind, "mmstack"):
+                raise InputError(
+                    f"{self.path} does not hold the planes that its {name} description tells of",
+                    "copy it again with all files that belong to it",
+                )
 
     def _check_axes(self, series: Any) -> None:
         sizes = _sizes(series)
@@ -199,9 +228,10 @@ class TiffSource(SourceBase):
                     f"frame {number} of channel {channel} of {self.path} is not in the file",
                     self._chain.words or "copy it again, or use the frames before it",
                 )
-            page = getattr(page, "aspage", lambda: page)()
-            self._check_whole(page, number)
-            return _grey(_decode(page), _plane_shape(series))
+            with _opened(page.parent.filehandle):
+                page = page.aspage()
+                self._check_whole(page, number)
+                return _grey(np.asarray(page.asarray()), _plane_shape(series))
         except SourceError:
             raise
         except (tifffile.TiffFileError, *_DAMAGE) as error:
@@ -211,6 +241,8 @@ class TiffSource(SourceBase):
         """Refuse a page of which strips or tiles are missing: they would be read as zeros."""
         handle = page.parent.filehandle
         size = os.path.getsize(handle.path)
+        if len(page.dataoffsets) < math.prod(page.chunked):
+            raise self._missing(number, "a part of it was never written")
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             if offset <= 0 or count <= 0:
                 raise self._missing(number, "a part of it was never written")
@@ -277,14 +309,15 @@ def _plane(series: Any, along: int, channel: int, number: int) -> int:
     return at
 
 
-def _decode(page: Any) -> np.ndarray:
-    """Return a page's pixels; of an OME-TIFF over several files the others are closed."""
-    handle = page.parent.filehandle
+@contextmanager
+def _opened(handle: Any) -> Iterator[None]:
+    """Open one of the other files of an OME-TIFF, which are closed, for as long as it takes."""
     if not handle.closed:
-        return np.asarray(page.asarray())
+        yield
+        return
     handle.open()
     try:
-        return np.asarray(page.asarray())
+        yield
     finally:
         handle.close()
 

@@ -10,13 +10,17 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Bytes of the types of values that are larger than one.
+_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """How many directories were found, and whether more were promised."""
+    """How many directories were found, whether more were promised, and if the first is whole."""
 
     pages: int
     cut: bool
+    described: bool
 
     @property
     def words(self) -> str:
@@ -34,21 +38,47 @@ def walk(path: Path) -> Chain:
         head = file.read(16)
         order = "<" if head[:2] == b"II" else ">"
         big = len(head) >= 4 and struct.unpack(order + "H", head[2:4])[0] == 43
-        count, entry, pointer = ("Q", 20, "Q") if big else ("H", 12, "I")
-        width, step = struct.calcsize(count), struct.calcsize(pointer)
+        form = _Form(order, "Q", "Q", 20) if big else _Form(order, "H", "I", 12)
         start = 8 if big else 4
-        offset = struct.unpack(order + pointer, head[start : start + step])[0]
-        pages, seen = 0, set()
+        offset = form.number(form.pointer, head[start:])
+        pages, described, seen = 0, False, set()
         while offset:
-            if offset in seen or offset + width > size:
-                return Chain(pages, True)
+            if offset in seen or offset + form.width(form.count) > size:
+                return Chain(pages, True, described)
             seen.add(offset)
             file.seek(offset)
-            entries = struct.unpack(order + count, file.read(width))[0]
-            after = offset + width + entries * entry
-            if after + step > size:
-                return Chain(pages, True)
-            file.seek(after)
-            offset = struct.unpack(order + pointer, file.read(step))[0]
+            entries = form.number(form.count, file.read(form.width(form.count)))
+            tags = file.read(entries * form.entry)
+            after = file.read(form.width(form.pointer))
+            if len(tags) < entries * form.entry or len(after) < form.width(form.pointer):
+                return Chain(pages, True, described)
+            described = described or (pages == 0 and form.values_end(tags) <= size)
+            offset = form.number(form.pointer, after)
             pages += 1
-    return Chain(pages, False)
+    return Chain(pages, False, described)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Types of the numbers of a TIFF, or of a BigTIFF."""
+
+    order: str
+    count: str
+    pointer: str
+    entry: int
+
+    def width(self, kind: str) -> int:
+        return struct.calcsize(self.order + kind)
+
+    def number(self, kind: str, data: bytes) -> int:
+        return int(struct.unpack_from(self.order + kind, data)[0])
+
+    def values_end(self, tags: bytes) -> int:
+        """Return where the values of a directory end that lie outside of it."""
+        end, inline = 0, self.width(self.pointer)
+        for at in range(0, len(tags), self.entry):
+            kind = self.number("H", tags[at + 2 :])
+            length = self.number(self.pointer, tags[at + 4 :]) * _BYTES.get(kind, 1)
+            if length > inline:
+                end = max(end, self.number(self.pointer, tags[at + 4 + inline :]) + length)
+        return end

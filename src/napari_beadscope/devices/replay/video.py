@@ -85,6 +85,18 @@ class VideoFrames(Closing):
     def __len__(self) -> int:
         return len(self._times)
 
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """When each frame is shown, in seconds; empty if the movie does not say."""
+        base = self._stream.time_base
+        return tuple(float(time * base) for time in self._times) if base and self.fps else ()
+
+    @property
+    def promised(self) -> int:
+        """How many frames the file's own table has, 0 if it has none: a cut file has fewer."""
+        exact = "mp4" in self._container.format.name
+        return int(self._stream.frames) if exact else 0
+
     def _decode(self, index: int) -> np.ndarray:
         """Return frame `index`, from where decoding stands or after a seek."""
         import av
