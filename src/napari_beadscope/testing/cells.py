@@ -115,7 +115,7 @@ class SyntheticCells:
 
     def image(self, channel: int, frame: int) -> np.ndarray:
         """What the camera sees, (y, x) uint16."""
-        labels, glow, texture = self._painted(frame)
+        _, glow, texture = self._painted(frame)
         rng = np.random.default_rng([self.seed, 4, channel, frame])
         noise = rng.standard_normal(self.size_px)
         if channel == PHASE:
@@ -177,9 +177,7 @@ class SyntheticCells:
             mine = rho < nearest[box]
             labels[box][mine] = number
             nearest[box][mine] = rho[mine]
-            glow[box] += (
-                250 * body.brightness * (0.15 + 0.85 * shine) * np.clip(1 - rho**2, 0, None)
-            )
+            glow[box] += 400 * body.brightness * (0.3 + 0.7 * shine) * np.clip(1 - rho**2, 0, None)
             outside = (rho - 1) * body.radius_px
             inside = 1 / (1 + np.exp(np.clip(outside / 0.35, -30, 30)))
             grain = self._grain(body, along, across)
