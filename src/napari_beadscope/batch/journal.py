@@ -243,6 +243,18 @@ class Journal(Closing):
                     ),
                 )  # fmt: skip
 
+    def adopt(self, rows: Iterable[Row]) -> None:
+        """Take in rows of other journals as they are, numbered in this order."""
+        marks = ", ".join("?" * len(Row.__dataclass_fields__))
+        with self.writing():
+            for number, row in enumerate(rows):
+                values = [getattr(row, name) for name in Row.__dataclass_fields__]
+                named = dict(zip(Row.__dataclass_fields__, values))
+                named |= {"number": number, "facts": json.dumps(row.facts)}
+                self._db.execute(
+                    f"INSERT INTO units ({_COLUMNS}) VALUES ({marks})", list(named.values())
+                )
+
     def drop(self, units: Sequence[UnitId]) -> None:
         """Remove rows that no plan has any more."""
         with self.writing():
@@ -286,6 +298,11 @@ class Journal(Closing):
             f"UPDATE units SET state=?, error=?, remedy=?, trace=?, finished_s=? {_WHERE}",
             (state, error, remedy, trace, time.time(), *unit),
         )
+
+    def give_back(self) -> None:
+        """Let units that nobody computes any more be pending."""
+        with self.writing():
+            self._db.execute("UPDATE units SET state='pending', worker='' WHERE state='running'")
 
     def set_note(self, name: str, value: Any) -> None:
         """Note something of the run as a whole, as JSON; call inside `writing`."""

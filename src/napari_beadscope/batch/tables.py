@@ -15,7 +15,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_beadscope.batch.naming import safe
@@ -60,7 +61,7 @@ def join_tables(parts: Sequence[Path], out: Path) -> None:
     StorageError
         It cannot be written, or a part not be read; an older file is unharmed.
     """
-    try:
+    with _told(out):
         headers = [columns_of(part) for part in parts]
         names = list(dict.fromkeys(name for header in headers for name in header))
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -74,12 +75,6 @@ def join_tables(parts: Sequence[Path], out: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         sync_folder(out.parent)
-    except OSError as error:
-        raise StorageError(
-            f"the table {out} cannot be made ({error.strerror or error}"
-            + (f": {error.filename})" if error.filename else ")"),
-            "check the folder and free space, then run the batch again",
-        ) from error
 
 
 def write_tables(
@@ -120,7 +115,8 @@ def write_tables(
     samples, made = samples or {}, []
     tables = folder / TABLES_NAME
     for step, of_position in parts.items():
-        chosen = {name: [p for p in some if is_table(p)] for name, some in of_position.items()}
+        with _told(tables / f"{safe(step)}.csv"):
+            chosen = {name: [p for p in some if is_table(p)] for name, some in of_position.items()}
         own = {name: tables / safe(step) / f"{name}.csv" for name, some in chosen.items() if some}
         merged = tables / f"{safe(step)}.csv"
         for name in chosen.keys() - own.keys():  # a table of what is done no longer
@@ -218,7 +214,21 @@ def _write_samples(path: Path, samples: Mapping[str, str]) -> Path:
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["position", "sample"])
     out.writerows(samples.items())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as new:
-        new.write_text(text.getvalue(), encoding="utf-8")
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as new:
+            new.write_text(text.getvalue(), encoding="utf-8")
     return path
+
+
+@contextmanager
+def _told(table: Path) -> Iterator[None]:
+    """Turn what the system says into one of our errors."""
+    try:
+        yield
+    except OSError as error:
+        why = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        raise StorageError(
+            f"the table {table} cannot be made ({why})",
+            "check the folder and free space, then run the batch again",
+        ) from error

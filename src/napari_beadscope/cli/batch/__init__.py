@@ -9,6 +9,8 @@ from __future__ import annotations
 import typer
 
 from napari_beadscope.cli.batch.fit import fit
+from napari_beadscope.cli.batch.merge import merge
+from napari_beadscope.cli.batch.plan import plan
 from napari_beadscope.cli.batch.run import run
 from napari_beadscope.cli.batch.status import status
 
@@ -19,6 +21,8 @@ batch = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+batch.command(short_help="Write a plan for what is found.")(plan)
 batch.command(short_help="Process what a plan names.")(run)
 batch.command(short_help="Show how far a batch is.")(status)
 batch.command(short_help="Fit a curve to every trace.")(fit)
+batch.command(short_help="Merge the results of several batches.")(merge)
