@@ -73,13 +73,17 @@ class Child:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._pipe: Pipe[Report] = Pipe(self._process.stdout, self._process.stdin, Report)
-        self._thread = threading.Thread(target=self._listen, name=f"{name}-pipe")
-        self._thread.start()
+        self._outbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._threads = (
+            threading.Thread(target=self._listen, name=f"{name}-listens"),
+            threading.Thread(target=self._speak, name=f"{name}-speaks"),
+        )
+        for thread in self._threads:
+            thread.start()
 
     def send(self, order: Order) -> None:
-        """Send an order; if the child is gone, `Ended` tells."""
-        with contextlib.suppress(OSError, ValueError):
-            self._pipe.send(order)
+        """Send an order, without waiting; if the child is gone, `Ended` tells."""
+        self._outbox.put(order)
 
     def kill(self) -> None:
         """Kill it; nothing happens if it has ended."""
@@ -88,15 +92,12 @@ class Child:
     def close(self, patience_s: float = 5.0) -> None:
         """End it: by request, and after `patience_s` by force; twice is fine."""
         self.send(End())
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._thread.join()
+        self.forget()
 
     def words(self) -> str:
         """Return the end of what it wrote to its standard error."""
@@ -108,11 +109,21 @@ class Child:
 
     def forget(self) -> None:
         """Release what is left of it once it has ended."""
-        self._thread.join()
+        self._outbox.put(None)
+        for thread in self._threads:
+            thread.join()
         for stream in (self._process.stdin, self._process.stdout, self._words):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+
+    def _speak(self) -> None:
+        """Send what is to be sent; a child that does not listen makes nobody else wait."""
+        while (order := self._outbox.get()) is not None:
+            try:
+                self._pipe.send(order)
+            except (OSError, ValueError):
+                return
 
     def _listen(self) -> None:
         while (report := self._pipe.receive()) is not None:

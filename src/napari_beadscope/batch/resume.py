@@ -1,0 +1,95 @@
+"""What an earlier run has left in a batch's folder: what of it counts, what is computed again.
+
+Owns the comparison of plan, journal and files. A result is kept if its row says `done` with the
+key that the plan gives it, and its file is there with the row's size. Must not know workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_beadscope.batch.compute import checksum
+from napari_beadscope.batch.journal import Entry, Journal, Row
+from napari_beadscope.batch.units import Unit, UnitId
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run has left.
+
+    Attributes
+    ----------
+    done : frozenset of int
+        Numbers of the units whose results are kept.
+    changed : int
+        Results that other settings, code or sources have made.
+    lost : tuple of str
+        Outputs that were done and are gone, cut or damaged.
+    """
+
+    done: frozenset[int]
+    changed: int
+    lost: tuple[str, ...]
+
+
+def take_up(
+    journal: Journal, folder: Path, entries: Sequence[Entry], *, verify: bool = False
+) -> Earlier:
+    """Bring the journal in line with a plan; return what is done already.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open for writing.
+    folder : Path
+        The batch's folder.
+    entries : sequence of Entry
+        The plan's units, in its order.
+    verify : bool
+        Also compare the content of every output with its checksum.
+    """
+    rows = {row.id: row for row in journal.rows(planned=False)}
+    done: list[int] = []
+    lost: list[str] = []
+    changed = 0
+    for number, entry in enumerate(entries):
+        row = rows.get(entry.unit.id)
+        if row is None or row.state != "done":
+            continue
+        if row.key != entry.unit.key or row.output != entry.unit.output:
+            changed += 1
+        elif is_whole(folder, row, verify=verify):
+            done.append(number)
+        else:
+            lost.append(row.output)
+    units = [entry.unit for entry in entries]
+    journal.enter(entries, {units[number].id for number in done})
+    _forget(journal, folder, rows.values(), units)
+    return Earlier(frozenset(done), changed, tuple(lost))
+
+
+def is_whole(folder: Path, row: Row, *, verify: bool = False) -> bool:
+    """Return whether a unit's output is as its row says: its size, and if asked its content."""
+    path = folder / row.output
+    try:
+        if not path.is_file() or path.stat().st_size != row.size:
+            return False
+        return not verify or checksum(path) == row.sha256
+    except OSError:
+        return False
+
+
+def _forget(journal: Journal, folder: Path, rows: Iterable[Row], units: Sequence[Unit]) -> None:
+    """Remove results of chunks that the plan divides otherwise now; their steps are in it."""
+    steps = {unit.id[:2] for unit in units}
+    ids: set[UnitId] = {unit.id for unit in units}
+    outputs = {unit.output for unit in units}
+    old = [row for row in rows if row.id[:2] in steps and row.id not in ids]
+    if not old:
+        return
+    journal.drop([row.id for row in old])
+    for row in old:
+        if row.output not in outputs:
+            (folder / row.output).unlink(missing_ok=True)
