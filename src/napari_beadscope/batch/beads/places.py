@@ -135,16 +135,17 @@ def shift_of(places: np.ndarray, seen: np.ndarray, reach_px: float) -> tuple[flo
     moves = moves[np.hypot(moves[:, 0], moves[:, 1]) <= reach_px]
     if not len(moves):
         return None
-    best, most, least = None, 0, np.inf
+    best, most, least = moves[0], 0, np.inf
     _, first = np.unique(np.floor(moves / _BIN_PX), axis=0, return_index=True)
     for start in moves[first]:
-        near = moves[np.abs(moves - start).max(axis=1) <= 2 * _BIN_PX]
-        centre = np.median(near, axis=0)
-        same = moves[np.hypot(*(moves - centre).T) <= _SAME_PX]
+        centre = start
+        for reach in (2 * _SAME_PX, _SAME_PX):
+            same = moves[np.hypot(*(moves - centre).T) <= reach]
+            centre = same.mean(axis=0) if len(same) else centre
         far = float(np.hypot(*centre))
         if len(same) > most or (len(same) == most and far < least):
-            best, most, least = same.mean(axis=0), len(same), far
-    if best is None or most < _LEAST_SHARE * len(places):
+            best, most, least = centre, len(same), far
+    if most < _LEAST_SHARE * len(places):
         return None
     return float(best[0]), float(best[1])
 

@@ -1,4 +1,7 @@
-"""Runs services one after the other on frames in memory, with the inputs that a run gives them."""
+"""Services one after the other on frames in memory, with the inputs that a run gives them.
+
+Owns nothing of what services do; for tests of services, ours and others'.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ class Chain:
         kind: str = "tiff",
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take frames ``(t, y, x)`` as the only position and channel of a source at `path`."""
         self.folder, self.frames = folder, frames
         self.checkpoint = checkpoint
         times = None if interval_s is None else tuple(k * interval_s for k in range(len(frames)))
@@ -43,6 +47,7 @@ class Chain:
         self.cache: dict[Any, Any] = {}
 
     def run(self, step: str, **settings: Any) -> tuple[Path, ...]:
+        """Run a step on all chunks, or on the whole position; return its outputs."""
         service = open_service(step)
         checked = service.Settings.model_validate(settings)
         ranges = [(0, len(self.frames))] if service.whole else self.chunks
@@ -64,14 +69,16 @@ class Chain:
                     checked,
                 )
             )  # fmt: skip
-            assert path.is_file()
+            if not path.is_file():
+                raise AssertionError(f"{step} has not written {path}")
             paths.append(path)
         self.outputs[step], self.facts[step] = tuple(paths), facts
         return self.outputs[step]
 
     def _frames(self, low: int, high: int) -> Callable[..., np.ndarray]:
         def frames(channel: int, first: int | None = None, last: int | None = None) -> np.ndarray:
-            assert channel == 0
+            if channel != 0:
+                raise AssertionError(f"there is no channel {channel}")
             view = self.frames[low if first is None else first : high if last is None else last]
             view = view.view()
             view.flags.writeable = False
