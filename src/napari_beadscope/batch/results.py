@@ -49,6 +49,7 @@ class Results:
     ) -> None:
         self._folder, self._journal, self._clock = folder, journal, clock
         self._next_s = -1.0
+        self._tables: list[Path] | None = None
 
     def update(self) -> bool:
         """Write the file, unless that was just done; return whether it was written.
@@ -61,7 +62,7 @@ class Results:
         now = self._clock()
         if now < self._next_s:
             return False
-        write_results(read_outcome(self._folder, self._journal))
+        write_results(read_outcome(self._folder, self._journal), self._tables)
         took = self._clock() - now
         self._next_s = self._clock() + max(_LEAST_S, _SHARE * took)
         return True
@@ -74,7 +75,9 @@ class Results:
         StorageError
             Something cannot be written.
         """
-        return write_everything(read_outcome(self._folder, self._journal), parquet=parquet)
+        outcome = read_outcome(self._folder, self._journal)
+        self._tables = write_everything(outcome, parquet=parquet)
+        return self._tables
 
 
 def write_everything(outcome: Outcome, *, parquet: bool = False) -> list[Path]:
