@@ -195,12 +195,12 @@ class Coordinator(Closing):
 
     def _check_alive(self) -> None:
         """Refuse to wait for nothing."""
-        asked = [*self.workers.posts[:1], *self.readers.posts[:1]]  # they have had their offers
+        posts: list[Post] = [*self.workers.posts[:1], *self.readers.posts[:1]]
         if (
             not self.scheduler.is_over
             and not self.workers.busy
             and not self.readers.busy
-            and all(post.is_free for post in asked)
+            and all(post.is_free for post in posts)  # they have had their offers
             and not self.scheduler.backlog()
             and not self.scheduler.reads_open
         ):

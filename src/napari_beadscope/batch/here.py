@@ -86,7 +86,7 @@ def process_all_here(
         name = positions[index].name if 0 <= index < len(positions) else f"position {index}"
         try:
             made[name] = service.process_position(source, index, folder, settings, **options)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the others go on; it is told at the end
             _LOG.exception("%s of %s failed", service.name, name)
             what = error.what if isinstance(error, BeadscopeError) else f"{error!r}"
             failures.append(f"{name}: {what}")

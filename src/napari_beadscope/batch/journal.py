@@ -97,12 +97,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many units of a position and step are in a state, and how long they took."""
+    """How many units and frames of a position and step are in a state, and how long they took."""
 
     position: str
     step: str
     state: str
     units: int
+    frames: int
     seconds: float
 
 
@@ -190,8 +191,8 @@ class Journal(Closing):
     def counts(self) -> tuple[Count, ...]:
         """Return how many units of the plan are in which state, by position and step."""
         query = (
-            "SELECT position, step, state, count(*), total(seconds) FROM units WHERE planned = 1 "
-            "GROUP BY position, step, state ORDER BY min(number)"
+            "SELECT position, step, state, count(*), sum(last - first), total(seconds) "
+            "FROM units WHERE planned = 1 GROUP BY position, step, state ORDER BY min(number)"
         )
         with _told(self.path):
             return tuple(Count(*values) for values in self._db.execute(query))

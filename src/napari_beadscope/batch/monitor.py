@@ -19,6 +19,8 @@ from napari_beadscope.batch.units import Unit, UnitId
 if TYPE_CHECKING:
     from napari_beadscope.batch.coordinator import Coordinator
 
+#: Where the journal keeps the latest `Snapshot`.
+LIVE_NOTE = "live"
 _EVERY_S = 1.0
 _WINDOW_S = 60.0
 _ERRORS_KEPT = 50
@@ -104,6 +106,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     errors: tuple[str, ...]
     deaths: int
     pid: int
+
+    @classmethod
+    def nothing(cls) -> Snapshot:
+        """Return what is known of a run that has said nothing yet."""
+        return cls("running", 0.0, None, (), (), {}, 0, 0, 0, (), 0, 0)
 
     @property
     def done(self) -> int:

@@ -20,7 +20,7 @@ import yaml
 from napari_beadscope.batch.chunk_memory import room
 from napari_beadscope.batch.coordinator import Coordinator, Effort
 from napari_beadscope.batch.journal import Entry, Journal
-from napari_beadscope.batch.monitor import Monitor, Snapshot
+from napari_beadscope.batch.monitor import LIVE_NOTE, Monitor, Snapshot
 from napari_beadscope.batch.order_book import OrderBook
 from napari_beadscope.batch.outcome import note_positions
 from napari_beadscope.batch.plan import Workers
@@ -39,8 +39,6 @@ from napari_beadscope.storage.manifest import write_atomic
 _LOG = logging.getLogger(__name__)
 PLAN_NAME = "plan.yaml"
 LOG_NAME = "run.log"
-#: Where the journal keeps the latest `Snapshot`.
-LIVE_NOTE = "live"
 _MB = 1_000_000
 _SHARE_OF_MEMORY = 4
 
@@ -116,6 +114,7 @@ def run_batch(
     *,
     show: Show = lambda snapshot: None,
     stopping: Stopping | None = None,
+    workers: Workers | None = None,
     verify: bool = False,
     parquet: bool = False,
 ) -> Ending:
@@ -129,6 +128,8 @@ def run_batch(
         Called about once a second with a `Snapshot`, and once at the end.
     stopping : Stopping, optional
         Ends it early.
+    workers : Workers, optional
+        Instead of the plan's.
     verify : bool
         Compare everything that is done with its checksum first.
     parquet : bool
@@ -144,8 +145,10 @@ def run_batch(
     BatchError
         Another run has the folder, the disk is full, or workers cannot be started.
     """
-    with RunLock(_made(batch.output)), _logged(batch.output), Journal.create(batch.output) as log:
-        return _Run(batch, log, show, stopping or Stopping(), parquet).run(verify)
+    folder = _made(batch.output)
+    with RunLock(folder), _logged(folder), Journal.create(folder) as journal:
+        run = _Run(batch, journal, show, stopping or Stopping(), parquet)
+        return run.run(workers or batch.plan.workers, verify)
 
 
 class _Run:
@@ -158,12 +161,12 @@ class _Run:
         self._user_shows, self._parquet = show, parquet
         self._results = Results(batch.output, journal)
 
-    def run(self, verify: bool) -> Ending:
+    def run(self, workers: Workers, verify: bool) -> Ending:
         batch, journal = self._batch, self._journal
         fingerprints = _fingerprints(batch)
         units = make_units(batch.positions, batch.steps, fingerprints)
         book = OrderBook(batch.output, batch.positions, batch.steps, fingerprints, units)
-        effort = effort_for(batch.plan.workers, units)
+        effort = effort_for(workers, units)
         _check_memory(book, effort)
         book.remove_drafts()
         earlier = take_up(journal, batch.output, _entries(batch, units), verify=verify)

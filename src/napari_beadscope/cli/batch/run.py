@@ -16,8 +16,14 @@ def run(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Worker processes; default: the plan's.")
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the results; default: the plan's.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read everything that is done and compare checksums.")
+    ] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write the merged tables as Parquet, too.")
     ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -25,8 +31,8 @@ def run(
     """Process everything a plan names; what is done already is left as it is.
 
     Ctrl-C finishes what is being computed and ends; a second one ends at once. Run it again to
-    go on.
+    go on. Exit code 1: something has failed, the rest is done.
     """
     from napari_beadscope.cli.batch.running import RunRequest, run
 
-    run(RunRequest(plan, workers, verify, verbose), Output(as_json))
+    run(RunRequest(plan, workers, output, verify, parquet, verbose), Output(as_json))

@@ -19,4 +19,4 @@ def status(
     """Show how far a batch is, whether it is running or over."""
     from napari_beadscope.cli.batch.showing import show_status
 
-    show_status(folder, Output(as_json))
+    show_status(folder, Output(as_json), verbose)
