@@ -55,7 +55,13 @@ class Background:
         return out
 
     def corrected(
-        self, image: Any, *, mode: str = "divide", dark: float = 0.0, flat: Any = None
+        self,
+        image: Any,
+        *,
+        mode: str = "divide",
+        dark: float = 0.0,
+        flat: Any = None,
+        below: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return what cells send out, under even light, (y, x) float32 in counts.
 
@@ -71,6 +77,8 @@ class Background:
         flat : array, shape (y, x), optional
             How even the light is, from a picture of an even slide without the offset; the mean
             does not matter. Used for 'divide' instead of the background.
+        below : np.ndarray, shape (y, x), optional
+            What `image` of this background has returned, if that is at hand.
         """
         pixels = np.asarray(image)
         if pixels.shape != self.shape:
@@ -80,7 +88,8 @@ class Background:
             )
         if mode not in MODES:
             raise InputError(f"no mode is called {mode!r}", f"use {' or '.join(MODES)}")
-        below = self.image()
+        if below is None:
+            below = self.image()
         out = pixels.astype(np.float32)
         out -= below
         if mode == "divide":

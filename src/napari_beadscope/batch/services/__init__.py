@@ -20,6 +20,7 @@ _HERE = "napari_beadscope.batch.services"
 _SERVICES = {
     "copy": f"{_HERE}.copy:Copy",
     "segment": f"{_HERE}.segment:Segment",
+    "align": f"{_HERE}.align:Align",
     "correct": f"{_HERE}.correct:Correct",
     "track": f"{_HERE}.track_cells:TrackCells",
     "extract": f"{_HERE}.extract:Extract",
