@@ -10,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_beadscope.batch.beads.link import Ends, link_chunks
-from napari_beadscope.batch.beads.places import find_places, read_places, shift_of, write_places
+from napari_beadscope.batch.beads.places import (
+    find_places,
+    places_from_list,
+    read_places,
+    shift_of,
+    write_places,
+)
 from napari_beadscope.batch.beads.smoothing import METHODS, smooth_trace
 from napari_beadscope.batch.beads.summary import frame_noise, summarise
 from napari_beadscope.batch.beads.tables import read_tracks
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.storage.beads_csv import is_bead_list
 from napari_beadscope.storage.tables import TRACKS
 from napari_beadscope.testing.scenes import ring_profile
 from napari_beadscope.testing.service_chain import Chain
@@ -104,10 +111,14 @@ def test_no_shift_is_told_without_evidence() -> None:
 
 def test_the_bead_table_comes_back_as_it_was(tmp_path: Path) -> None:
     placed = find_places([field([(60.2, 60.9), (150.0, 70.0)])], first=7, size_px=49)
-    write_places(tmp_path / "beads.csv", placed)
+    write_places(tmp_path / "beads.csv", "a", placed)
     again = read_places(tmp_path / "beads.csv")
     assert [one.bead for one in again] == [one.bead for one in placed]
     assert [one.frame for one in again] == [7, 7]
+    assert is_bead_list(tmp_path / "beads.csv")
+    assert [one.bead for one in places_from_list(tmp_path / "beads.csv", None)] == [
+        one.bead for one in placed
+    ]
     assert find_places([field([]), field([(60, 60)])], first=7, size_px=48)[0].frame == 8
 
 

@@ -208,11 +208,21 @@ class _Resolving:
                     " reads from",
                     "put it after",
                 )
+            for some in made.service.requires:
+                if not set(some) & set(order):
+                    self._wrong(
+                        ("steps",),
+                        f"step {made.name!r} works on what {' or '.join(map(repr, some))} has made,"
+                        " which is not in the plan",
+                        "put it before",
+                    )
         return tuple(steps)
 
     def _step(self, at: int, step: Step, service: Service) -> PlannedStep | None:
         try:
-            settings = service.Settings.model_validate(step.settings)
+            settings = service.Settings.model_validate(
+                step.settings, context={"folder": self._folder}
+            )
         except ValidationError as error:
             own = self._where
 

@@ -125,6 +125,8 @@ class Service(ABC):
         What kind of work it is; workers stay with a category while there is work in it.
     needs : tuple of str
         Steps whose outputs it reads, as far as they are in the plan.
+    requires : tuple of tuple of str
+        Of each of these groups of steps, the plan must have at least one.
     whole : bool
         One unit for a position instead of one for each chunk.
     ordered : bool
@@ -136,13 +138,15 @@ class Service(ABC):
     prefetch : bool
         The channels' frames are read ahead. Without, they are read when asked for.
     Settings : type
-        A pydantic model with ``extra="forbid"``; every field described, with its unit.
+        A pydantic model with ``extra="forbid"``; every field described, with its unit. It is
+        validated with the context ``{"folder": …}``, which relative paths are relative to.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     category: ClassVar[str] = "SUMMARY"
     needs: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[tuple[str, ...], ...]] = ()
     whole: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
     suffix: ClassVar[str] = ".npy"

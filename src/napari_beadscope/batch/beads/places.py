@@ -1,6 +1,6 @@
 """Where the beads of a position are: found or given once, followed when the field drifts.
 
-Owns the bead table of a position, ``bead,y_px,x_px,roi_size_px,...``, which reads as a bead list,
+Owns the bead table of a position, ``position,bead,y_px,x_px,...``, which reads as a bead list,
 and the estimate of how far the field has moved. Must not know how beads are tracked.
 """
 
@@ -19,7 +19,8 @@ from napari_beadscope.core.types import Bead, Roi
 from napari_beadscope.tracking import FoundBeads, beads_from_found, find_beads, suggest_roi_size
 
 COLUMNS = (
-    "bead", "y_px", "x_px", "roi_size_px", "radius_px", "score", "isolated", "reference", "frame",
+    "position", "bead", "y_px", "x_px", "roi_size_px", "radius_px", "score", "isolated",
+    "reference", "seen_in",
 )  # fmt: skip
 _BIN_PX = 4  # of displacements that vote for a shift
 _SAME_PX = 3.0  # displacements so near to each other are the same
@@ -175,14 +176,14 @@ def check_fits(placed: Iterable[Placed], shape: tuple[int, int], where: str) -> 
     check_inside((one.bead for one in placed), shape, where)
 
 
-def write_places(path: Path, placed: Iterable[Placed]) -> None:
+def write_places(path: Path, position: str, placed: Iterable[Placed]) -> None:
     """Write the bead table of a position, in the order given."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(",".join(COLUMNS) + "\n")
         for one in placed:
             y, x = one.bead.roi.centre_px
             file.write(
-                f"{one.bead.bead},{y:.1f},{x:.1f},{one.bead.roi.size},{one.radius_px:.1f},"
+                f"{position},{one.bead.bead},{y:.1f},{x:.1f},{one.bead.roi.size},{one.radius_px:.1f},"
                 f"{one.score:.4f},{int(one.isolated)},{str(one.reference).lower()},{one.frame}\n"
             )
 
@@ -201,7 +202,7 @@ def _parsed(row: dict[str, str]) -> Placed:
         float(row["score"]),
         row["isolated"] == "1",
         row["reference"] == "true",
-        int(row["frame"]),
+        int(row["seen_in"]),
     )
 
 

@@ -9,18 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from napari_beadscope.batch.service import BatchError, PlanChannels, Work
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.settings_fields import expanded
 
 if TYPE_CHECKING:
     from napari_beadscope.batch.beads.places import Placed
     from napari_beadscope.tracking import Backend, ZLut
 
 AUTO, NONE = "auto", "none"
+_WORDS = (AUTO, NONE, "find", "")
 _ROLES = ("beads", "phase")
 
+
+def _from_plan(name: str, info: ValidationInfo) -> str:
+    """Make a path absolute: it is relative to the plan's folder."""
+    if name in _WORDS:
+        return name
+    return str(Path((info.context or {}).get("folder", ""), expanded(name)))
+
+
+#: A file that a setting names, or one of the words.
+FileName = Annotated[str, AfterValidator(_from_plan)]
 RoiSize = Annotated[
     int | None,
     Field(ge=16, le=256, description="Edge of the ROIs, px; none takes what suits the beads"),
@@ -30,7 +42,7 @@ ChannelNumber = Annotated[
     Field(ge=0, description="Channel with the beads, from 0; none takes the plan's, or the first"),
 ]
 ZlutName = Annotated[
-    str, Field(description="Z-LUT file; auto takes the recording's own, none gives no heights")
+    FileName, Field(description="Z-LUT file; auto takes the recording's own, none gives no heights")
 ]
 BackendName = Annotated[
     str, Field(description="Tracking backend: auto, cpu, gpu, magtrack; auto takes the fastest")
@@ -66,7 +78,7 @@ def checked_channel(work: Work, given: int | None) -> int:
 
 def given_file(name: str) -> tuple[Path, ...]:
     """Return the file that a setting names, if it is not one of the words."""
-    return () if name in (AUTO, NONE, "find", "") else (Path(name).expanduser(),)
+    return () if name in _WORDS else (expanded(name),)
 
 
 def open_zlut(work: Work, name: str) -> ZLut | None:

@@ -15,6 +15,7 @@ from napari_beadscope.batch.service import Facts, PlanChannels, Service, Service
 from napari_beadscope.batch.services.bead_parts import (
     AUTO,
     ChannelNumber,
+    FileName,
     RoiSize,
     bead_channel,
     checked_channel,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class FindBeadsSettings(ServiceSettings):
     """Where the beads are from, and how they are found."""
 
-    beads: str = Field(
+    beads: FileName = Field(
         AUTO,
         description="Bead list (CSV); auto takes a recording's own beads, else finds them; find "
         "always finds them",
@@ -74,7 +75,7 @@ class FindBeads(Service):
                 isolated_only=settings.isolated_only,
                 first=work.first,
             )
-        write_places(work.output, placed)
+        write_places(work.output, work.position.name, placed)
         size = placed[0].bead.roi.size if placed else 0
         alone = sum(one.isolated for one in placed)
         return {"beads": len(placed), "isolated": alone, "roi_size_px": size}

@@ -47,6 +47,7 @@ class LinkBeads(Service):
     name = "link_beads"
     category = "BEAD_LINK"
     needs = ("find_beads", "track_beads", "lookup_z")
+    requires = (("track_beads",),)
     whole = True
     suffix = ".csv"
     uses_times = True
@@ -109,6 +110,7 @@ class Drift(Service):
     name = "drift"
     category = "BEAD_LINK"
     needs = ("find_beads", "link_beads")
+    requires = (("link_beads",),)
     whole = True
     suffix = ".csv"
     Settings = DriftSettings
@@ -155,6 +157,7 @@ class Profiles(Service):
     name = "profiles"
     category = "FINAL_WRITE"
     needs = ("find_beads", "track_beads")
+    requires = (("track_beads",),)
     whole = True
     suffix = ".csv"
     Settings = LinkBeadsSettings

@@ -116,6 +116,7 @@ class LinkParticles(Service):
     name = "link_particles"
     category = "BEAD_LINK"
     needs = ("find_particles",)
+    requires = (("find_particles",),)
     whole = True
     suffix = ".csv"
     uses_times = True

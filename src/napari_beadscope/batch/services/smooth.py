@@ -31,6 +31,7 @@ class Smooth(Service):
     name = "smooth"
     category = "TRACE_SMOOTH"
     needs = ("link_beads", "link_particles", "drift")
+    requires = (("link_beads", "link_particles"),)
     whole = True
     suffix = ".csv"
     Settings = SmoothSettings

@@ -27,6 +27,7 @@ class Summary(Service):
     name = "summary"
     category = "SUMMARY"
     needs = ("find_beads", "link_beads", "link_particles", "drift")
+    requires = (("link_beads", "link_particles"),)
     whole = True
     suffix = ".csv"
     Settings = SummarySettings

@@ -65,6 +65,7 @@ class TrackBeads(Service):
     name = "track_beads"
     category = "ROI_CENTRE"
     needs = ("find_beads",)
+    requires = (("find_beads",),)
     Settings = TrackBeadsSettings
 
     def channels(
@@ -111,6 +112,7 @@ class LookupZ(Service):
     name = "lookup_z"
     category = "Z_LOOKUP"
     needs = ("find_beads", "track_beads")
+    requires = (("track_beads",),)
     Settings = LookupZSettings
 
     def channels(self, plan_channels: PlanChannels, settings: LookupZSettings) -> tuple[int, ...]:
