@@ -1,0 +1,88 @@
+"""Bead recordings through whole runs: plan, worker processes, tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from napari_beadscope.batch.beads.tables import read_tracks
+from napari_beadscope.batch.plan_file import PlanError
+from napari_beadscope.batch.planning import open_plan
+from napari_beadscope.batch.run import Ending, run_batch
+from napari_beadscope.testing.bead_recordings import BeadRecording, bead_recording
+
+STEPS = [
+    {"find_beads": {"roi_size_px": 64}},
+    {"track_beads": {"zlut": "lut.txt"}},
+    "link_beads",
+    {"drift": {"references": [0]}},
+    {"smooth": {"window_frames": 5}},
+    "summary",
+]
+
+
+@pytest.fixture(scope="module")
+def taken() -> list[BeadRecording]:
+    return [bead_recording(scene, frames=24) for scene in (0, 2)]
+
+
+def run(folder: Path, steps: list[object], inputs: list[str]) -> Ending:
+    plan = {
+        "inputs": inputs,
+        "output": "out",
+        "steps": steps,
+        "frame_interval_s": 0.01,
+        "nm_per_px": 100.0,
+        "chunk_frames": 8,
+        "workers": {"cpu": 2, "gpu": 0},
+    }
+    (folder / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+    return run_batch(open_plan(folder / "plan.yaml"))
+
+
+def test_a_run_over_recordings_gives_the_truth_and_recomputes_only_what_changed(
+    tmp_path: Path, taken: list[BeadRecording]
+) -> None:
+    inputs = []
+    for number, one in enumerate(taken):
+        inputs.append(one.write(tmp_path / f"rec{number}.tif").name)
+    taken[0].zlut(64).save(tmp_path / "lut.txt")
+    first = run(tmp_path, STEPS, inputs)
+    assert (first.state, first.done) == ("complete", 2 * (5 + 3))
+    tables = {path.name: path for path in (tmp_path / "out" / "tables").glob("*.csv")}
+    assert {"find_beads.csv", "link_beads.csv", "smooth.csv", "summary.csv"} <= set(tables)
+    names = np.genfromtxt(
+        tables["link_beads.csv"], delimiter=",", skip_header=1, usecols=0, dtype=str
+    )
+    rows = read_tracks(tables["link_beads.csv"])
+    for number, one in enumerate(taken):
+        errors, who = one.errors(rows[names == f"rec{number}"])
+        assert len(who) == 6
+        assert len(errors) == 6 * 24
+        assert (np.sqrt(np.mean(errors**2, axis=0)) < (0.02, 0.02, 6.0)).all()
+    before = tables["link_beads.csv"].read_bytes()
+
+    again = run(tmp_path, STEPS, inputs)
+    assert (again.kept, again.done) == (16, 16)
+    smoother = [*STEPS[:4], {"smooth": {"window_frames": 9}}, "summary"]
+    changed = run(tmp_path, smoother, inputs)
+    assert (changed.kept, changed.done) == (14, 16)
+    assert tables["link_beads.csv"].read_bytes() == before
+
+    taken[1].zlut(64).save(tmp_path / "lut.txt")  # the same name, other heights
+    other = run(tmp_path, smoother, inputs)
+    assert (other.state, other.kept) == ("complete", 2)  # find_beads
+
+
+def test_a_plan_that_lacks_a_step_is_refused_before_anything_is_done(
+    tmp_path: Path, taken: list[BeadRecording]
+) -> None:
+    taken[0].write(tmp_path / "rec0.tif")
+    with pytest.raises(PlanError, match="works on what 'find_beads' has made"):
+        run(tmp_path, ["track_beads", "link_beads"], ["rec0.tif"])
+    with pytest.raises(PlanError, match="'link_beads' or 'link_particles'"):
+        run(tmp_path, ["find_beads", "summary"], ["rec0.tif"])
+    assert not (tmp_path / "out").exists()
