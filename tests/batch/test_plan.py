@@ -146,7 +146,7 @@ def test_all_mistakes_in_the_fields_are_told_at_once_with_their_lines(folder: Pa
     text = """\
 inputs:
   - {path: cells.ome.tif, positions: 3-1}
-  - {paht: cells.ome.tif}
+  - {pathh: cells.ome.tif}
 stepps: [segment]
 steps: []
 chunk_frames: many
@@ -157,7 +157,7 @@ workers:
     told = "\n".join(_mistakes(_plan(folder, text)))
     for line, words in (
         (2, r"'inputs\[0\]\.positions': the range '3-1' ends before it begins"),
-        (3, r"no 'inputs\[1\]\.paht': did you mean 'path'\?"),
+        (3, r"no 'inputs\[1\]\.pathh': did you mean 'path'\?"),
         (4, "no 'stepps': did you mean 'steps'"),
         (5, "'steps' has nothing in it"),
         (6, "'chunk_frames' cannot be 'many': allowed is 1 to 1000000 frames, or none"),
@@ -175,7 +175,7 @@ inputs:
   - {path: more/cells.tif, frames: 5-50}
   - none.tif
   - "*.czi"
-channels: {phase: 7, flourescence: 1}
+channels: {phase: 7, fluorescences: 1}
 steps:
   - segmnt
   - own.py:After
@@ -191,7 +191,7 @@ samples: [{name: a, fovs: 9}]
         (4, r"'inputs\[2\]': there is nothing at .*none.tif"),
         (5, r"'inputs\[3\]': nothing matches \*.czi"),
         (6, "'channels.phase' is 7, which .*cells.tif does not have: its channels are 0"),
-        (6, "there is no role 'flourescence': did you mean 'fluorescence'"),
+        (6, "there is no role 'fluorescences': did you mean 'fluorescence'"),
         (8, r"'steps\[0\]': no service is called 'segmnt'"),
         (10, r"'steps\[2\]\.radius' cannot be 60"),
         (10, r"no 'steps\[2\]\.mod': did you mean 'mode'"),

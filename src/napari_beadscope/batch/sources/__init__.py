@@ -56,6 +56,13 @@ FORMATS: tuple[Format, ...] = (
         endings=("recording.yaml",),
     ),
     Format(
+        "zarr",
+        "OME-Zarr",
+        f"{_HERE}.zarr:ZarrSource",
+        markers=(".zattrs", ".zgroup", "zarr.json"),
+        endings=(".zarr",),
+    ),
+    Format(
         "tiff",
         "TIFF or OME-TIFF",
         f"{_HERE}.tiff:TiffSource",
