@@ -108,15 +108,8 @@ class Part:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the service told; of chunks, numbers are added up and text is left out."""
-        if self.whole:
-            return dict(self.rows[0].facts)
-        total: dict[str, Any] = {}
-        for row in self.rows:
-            for name, value in row.facts.items():
-                if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    total[name] = total.get(name, 0) + value
-        return total
+        """What the service told of all frames at once; of chunks, nothing."""
+        return dict(self.rows[0].facts) if self.whole else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,18 @@ _SHARE = 20  # of the time goes into writing, at most one in so many
 _HEAD = "# What became of a batch. Written from its journal; changes made here are lost.\n"
 
 
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Writes short lists on one line."""
+
+
+def _list(dumper: _Dumper, some: list[Any]) -> Any:
+    flat = not any(isinstance(one, (list, dict)) for one in some)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", some, flow_style=flat)
+
+
+_Dumper.add_representer(list, _list)
+
+
 class Results:
     """Keeps a batch's results file and tables up with its journal.
 
@@ -98,9 +110,8 @@ def write_results(outcome: Outcome, tables: list[Path] | None = None) -> Path:
     path = outcome.folder / RESULTS_NAME
     text = io.StringIO()
     text.write(_HEAD)
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     data = results_data(outcome, tables)
-    yaml.dump(data, text, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    yaml.dump(data, text, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     try:
         with whole_file(path) as new, open(new, "w", encoding="utf-8", newline="") as file:
             file.write(text.getvalue())

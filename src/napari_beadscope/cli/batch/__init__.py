@@ -11,6 +11,7 @@ import typer
 from napari_beadscope.cli.batch.fit import fit
 from napari_beadscope.cli.batch.merge import merge
 from napari_beadscope.cli.batch.plan import plan
+from napari_beadscope.cli.batch.report import report
 from napari_beadscope.cli.batch.run import run
 from napari_beadscope.cli.batch.status import status
 
@@ -26,3 +27,4 @@ batch.command(short_help="Process what a plan names.")(run)
 batch.command(short_help="Show how far a batch is.")(status)
 batch.command(short_help="Fit a curve to every trace.")(fit)
 batch.command(short_help="Merge the results of several batches.")(merge)
+batch.command(short_help="Write what became of a batch as one HTML file.")(report)

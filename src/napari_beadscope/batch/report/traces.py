@@ -1,0 +1,172 @@
+"""What the report shows of tables: how many things there are, and traces of some of them.
+
+Owns which positions, columns and traces are shown when there are too many. Must not know HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_beadscope.batch.flags import Flag, Thing, kind_of
+from napari_beadscope.batch.outcome import Outcome
+from napari_beadscope.batch.report.charts import PALETTE, Curve, legend, line_chart
+from napari_beadscope.batch.tables import columns_of, is_table
+
+#: At most so many positions are drawn, with so many traces each.
+MAX_POSITIONS, MAX_TRACES = 16, 30
+_COLUMNS = ("intensity_total_", "area_px", "x_nm", "y_nm", "z_nm")
+_MAX_COLUMNS = 3
+_UNITS_S = ((2 * 86400.0, 3600.0, "h"), (7200.0, 3600.0, "h"), (300.0, 60.0, "min"))
+
+
+@dataclass(slots=True)
+class Shown:
+    """What is shown of one table.
+
+    ``charts`` are by what they show; ``things`` is how many there are of which kind, by position.
+    """
+
+    step: str
+    kind: str
+    things: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    counts: str = ""
+    charts: dict[str, list[str]] = field(default_factory=dict)
+    left_out: str = ""
+
+
+def chosen(names: Sequence[str], most: int) -> list[str]:
+    """Return some names, evenly over all.
+
+    Examples
+    --------
+    >>> chosen(["a", "b", "c", "d", "e"], 3)
+    ['a', 'c', 'e']
+    """
+    if len(names) <= most:
+        return list(names)
+    return [names[int(at)] for at in np.linspace(0, len(names) - 1, most).round()]
+
+
+def tables_shown(outcome: Outcome, flags: Mapping[Thing, Flag]) -> list[Shown]:
+    """Return what is shown of every table that has frames and things in them."""
+    shown = []
+    for step, of_position in outcome.table_parts().items():
+        parts = {name: [p for p in some if is_table(p)] for name, some in of_position.items()}
+        parts = {name: some for name, some in parts.items() if some}
+        if parts:
+            columns = columns_of(next(iter(parts.values()))[0])
+            kind = kind_of(columns)
+            if kind and "frame" in columns and _drawn(columns):
+                shown.append(_table(step, kind, columns, parts, flags))
+    return shown
+
+
+def _table(
+    step: str,
+    kind: str,
+    columns: list[str],
+    parts: Mapping[str, Sequence[Path]],
+    flags: Mapping[Thing, Flag],
+) -> Shown:
+    shown, drawn = Shown(step, kind), _drawn(columns)
+    names, counts = set(chosen(list(parts), MAX_POSITIONS)), []
+    most = 0
+    for number, (position, paths) in enumerate(parts.items()):
+        wanted = [kind, "frame"]
+        wanted += (
+            [*drawn, *(["time_s"] if "time_s" in columns else [])] if position in names else []
+        )
+        rows = _read(paths, wanted)
+        shown.things[position] = int(rows[kind].nunique())
+        shown.rows += len(rows)
+        most = max(most, shown.things[position])
+        if position not in names:
+            continue
+        x, x_label = _axis(rows)
+        rows = rows.assign(x_axis=x)
+        color = PALETTE[number % len(PALETTE)]
+        per_frame = rows.groupby("frame").agg(x=("x_axis", "first"), n=(kind, "nunique"))
+        counts.append(
+            Curve(
+                per_frame["x"].to_numpy(float),
+                per_frame["n"].to_numpy(float),
+                "count",
+                color,
+                position,
+            )
+        )
+        for column in drawn:
+            curves = _curves(rows, kind, column, position, flags)
+            chart = line_chart(position, curves, x_label, column)
+            shown.charts.setdefault(column, []).append(chart)
+    if counts:
+        title = f"{kind}s in each frame"
+        chart = line_chart(title, counts, x_label, f"{kind}s", from_zero=True)
+        shown.counts = f"<div>{chart}{legend(counts)}</div>"
+    shown.left_out = _left_out(kind, len(parts), len(names), most)
+    return shown
+
+
+def _left_out(kind: str, positions: int, drawn: int, most: int) -> str:
+    words = []
+    if positions > drawn:
+        words.append(f"{drawn} of {positions} positions are drawn, evenly over all")
+    if most > MAX_TRACES:
+        words.append(f"at most {MAX_TRACES} {kind}s of each, those that are there longest")
+    return "; ".join(words)
+
+
+def _drawn(columns: Sequence[str]) -> list[str]:
+    found = [name for start in _COLUMNS for name in columns if name.startswith(start)]
+    return found[:_MAX_COLUMNS]
+
+
+def _read(paths: Sequence[Path], columns: Sequence[str]) -> Any:
+    import pandas as pd
+
+    parts = [pd.read_csv(path, usecols=list(columns)) for path in paths]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _axis(rows: Any) -> tuple[np.ndarray, str]:
+    """Return the x axis: time, or frames where no time is known."""
+    if "time_s" not in rows or not rows["time_s"].notna().any():
+        return rows["frame"].to_numpy(float), "frame"
+    time_s = rows["time_s"].to_numpy(float)
+    longest = float(np.nanmax(time_s))
+    for limit, unit, name in _UNITS_S:
+        if longest > limit:
+            return time_s / unit, f"time, {name}"
+    return time_s, "time, s"
+
+
+def _curves(
+    rows: Any, kind: str, column: str, position: str, flags: Mapping[Thing, Flag]
+) -> list[Curve]:
+    """Return a thin curve for each of some things, and the median of all."""
+    lengths = rows.groupby(kind).size().sort_values(ascending=False, kind="stable")
+    numbers = sorted(lengths.index[:MAX_TRACES].tolist())
+    curves = []
+    for at, number in enumerate(numbers):
+        some = rows[rows[kind] == number].sort_values("frame")
+        bad = flags.get((position, kind, int(number)), Flag()).good is False
+        curves.append(
+            Curve(
+                some["x_axis"].to_numpy(float),
+                some[column].to_numpy(float),
+                "bad" if bad else "one",
+                PALETTE[at % len(PALETTE)],
+                f"{kind} {number}" + (" (flagged as bad)" if bad else ""),
+            )
+        )
+    if len(numbers) > 3 and not column.endswith("_nm"):  # where beads are says nothing together
+        middle = rows.groupby("frame").agg(x=("x_axis", "first"), y=(column, "median"))
+        x, y = middle["x"].to_numpy(float), middle["y"].to_numpy(float)
+        curves.append(Curve(x, y, "median", "black", f"median of all {len(lengths)}"))
+    return curves
