@@ -22,9 +22,9 @@ def pixels(seed: int, frames: int = 12) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 4000, (frames, 2, 24, 32), dtype=np.uint16)
 
 
-def write_tiff(path: Path, frames: np.ndarray) -> None:
+def write_tiff(path: Path, frames: np.ndarray, **options: Any) -> None:
     """Write frames (t, c, y, x) as OME-TIFF."""
-    tifffile.imwrite(path, frames, ome=True, metadata={"axes": "TCYX"})
+    tifffile.imwrite(path, frames, ome=True, metadata={"axes": "TCYX"}, **options)
 
 
 @dataclass
@@ -66,6 +66,11 @@ class Case:
         }
         self.plan.write_text(yaml.safe_dump(plan))
         return self.plan
+
+    def take_time(self, seconds: float) -> None:
+        """Let every unit take so many seconds."""
+        self.settings = {name: {"seconds": seconds} for name in ("Sums", "Running", "Table")}
+        self.write()
 
     def run(self, **options: Any) -> Ending:
         return run_batch(open_plan(self.plan), **options)

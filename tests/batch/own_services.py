@@ -67,7 +67,7 @@ class Sums(_Faulty):
         return plan_channels["phase"] + plan_channels.get("fluorescence", ())
 
     def compute(self, work: Work, settings: Own) -> Facts:
-        channels = [one for some in work.plan_channels.values() for one in some]
+        channels = self.channels(work.plan_channels, settings)
         frames = [work.frames(channel) for channel in channels]
         assert not frames[0].flags.writeable
         sums = np.array([frame.sum((1, 2), dtype=np.int64) for frame in frames]).T

@@ -296,6 +296,7 @@ class Coordinator(Closing):
             self.scheduler.returned(task.number)
             return
         what = f"the worker was lost {attempts} times over it: {why}"
+        self._attempts[task.number] -= 1  # the one that counts as failed
         self._fail(task.number, what, "see whether it needs too much memory or time", "")
 
     def _fail_chunk(self, chunk: ChunkId, what: str, remedy: str, trace: str) -> None:

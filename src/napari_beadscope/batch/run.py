@@ -170,11 +170,12 @@ class _Run:
         _check_memory(book, effort)
         book.remove_drafts()
         earlier = take_up(journal, batch.output, _entries(batch, units), verify=verify)
+        monitor = Monitor(units, set(earlier.done), self._show)
         with journal.writing():
             note_positions(journal, batch)
+            journal.set_note(LIVE_NOTE, msgspec.to_builtins(monitor.snapshot(None, "running")))
         _write_plan(batch)
         _LOG.info("%d units, %d of them done before", len(units), len(earlier.done))
-        monitor = Monitor(units, set(earlier.done), self._show)
         try:
             if len(earlier.done) < len(units):
                 with Coordinator(book, earlier.done, journal, effort, monitor) as run:

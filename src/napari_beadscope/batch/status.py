@@ -55,9 +55,7 @@ def read_status(folder: str | Path) -> Snapshot:
         if alive and place in known:
             step.frames_per_s, step.eta_s = known[place].frames_per_s, known[place].eta_s
     state = live.state
-    if alive and state not in ("running", "draining"):
-        state = "running"  # it has just begun
-    elif not alive and state in ("running", "draining"):
+    if not alive and state in ("running", "draining"):
         state = "cut off"
     workers = live.workers if alive else ()
     return msgspec.structs.replace(live, state=state, steps=tuple(steps.values()), workers=workers)
