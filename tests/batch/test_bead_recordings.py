@@ -11,7 +11,8 @@ from napari_beadscope.batch.beads.tables import read_tracks
 from napari_beadscope.batch.beads.traces import without_drift
 from napari_beadscope.batch.service import BatchError, Cancelled
 from napari_beadscope.core.errors import InputError
-from napari_beadscope.core.types import Bead, Calibration, FrameFormat, FrameStamp, Roi
+from napari_beadscope.core.types import Roi
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
 from napari_beadscope.storage.tables import TRACKS, header
 from napari_beadscope.testing.bead_recordings import BeadRecording, bead_recording
 from napari_beadscope.testing.service_chain import Chain
@@ -173,26 +174,7 @@ def test_black_frames_give_no_positions_and_are_bridged_only_by_smoothing(
 
 
 def test_a_recordings_own_beads_z_lut_and_references(tmp_path: Path, plain: BeadRecording) -> None:
-    from napari_beadscope.storage import Manifest, RecordingWriter
-    from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
-
-    plain.zlut(SIZE_PX).save(tmp_path / "lut.txt")
-    beads = [
-        Bead(10 + k, Roi.around(plain.truth[0, k, 1], plain.truth[0, k, 0], SIZE_PX))
-        for k in range(4)
-    ]
-    height, width = plain.frames.shape[1:]
-    manifest = Manifest.new(
-        mode="full",
-        format=FrameFormat(height, width, "uint8"),
-        beads=beads,
-        calibration=Calibration(100.0, str(tmp_path / "lut.txt")),
-    )
-    folder = tmp_path / "recording"
-    with RecordingWriter.create(folder, manifest) as writer:
-        stamps = [FrameStamp(k, k * 10_000_000) for k in range(len(plain.frames))]
-        writer.write_frames(plain.frames, stamps)
-        writer.finish()
+    folder = plain.record(tmp_path / "recording")
     (folder / ANNOTATIONS_NAME).write_text(
         "bead,label,good,note,reference\n10,,,,true\n11,,,,true\n"
     )
@@ -202,11 +184,11 @@ def test_a_recordings_own_beads_z_lut_and_references(tmp_path: Path, plain: Bead
         chain.run(step)
     rows = read_tracks(chain.outputs["link_beads"][0])
     errors, who = plain.errors(rows)
-    assert who == {10: 0, 11: 1, 12: 2, 13: 3}
+    assert who == {10 + k: k for k in range(6)}
     assert np.sqrt(np.mean(errors[:, 2] ** 2)) < 4
     assert chain.facts["drift"][0]["references"] == 2
     text = chain.outputs["summary"][0].read_text().splitlines()
-    assert [line.split(",")[2] for line in text[1:]] == ["1", "1", "0", "0"]
+    assert [line.split(",")[2] for line in text[1:]] == ["1", "1", "0", "0", "0", "0"]
 
 
 def test_profiles_are_kept_when_asked_for(tmp_path: Path, plain: BeadRecording) -> None:

@@ -12,6 +12,7 @@ from napari_beadscope.batch.beads.tables import read_tracks
 from napari_beadscope.batch.plan_file import PlanError
 from napari_beadscope.batch.planning import open_plan
 from napari_beadscope.batch.run import Ending, run_batch
+from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
 from napari_beadscope.testing.bead_recordings import BeadRecording, bead_recording
 
 STEPS = [
@@ -65,8 +66,6 @@ def test_a_run_over_recordings_gives_the_truth_and_recomputes_only_what_changed(
         assert (np.sqrt(np.mean(errors**2, axis=0)) < (0.02, 0.02, 6.0)).all()
     before = tables["link_beads.csv"].read_bytes()
 
-    again = run(tmp_path, STEPS, inputs)
-    assert (again.kept, again.done) == (16, 16)
     smoother = [*STEPS[:4], {"smooth": {"window_frames": 9}}, "summary"]
     changed = run(tmp_path, smoother, inputs)
     assert (changed.kept, changed.done) == (14, 16)
@@ -86,3 +85,33 @@ def test_a_plan_that_lacks_a_step_is_refused_before_anything_is_done(
     with pytest.raises(PlanError, match="'link_beads' or 'link_particles'"):
         run(tmp_path, ["find_beads", "summary"], ["rec0.tif"])
     assert not (tmp_path / "out").exists()
+
+
+def test_recordings_bring_all_that_is_needed_and_annotations_count(
+    tmp_path: Path, taken: list[BeadRecording]
+) -> None:
+    full = taken[0].record(tmp_path / "full")
+    taken[0].record(tmp_path / "rois", mode="rois")
+    steps = ["find_beads", "track_beads", "link_beads", "drift", "summary"]
+    first = run(tmp_path, steps, ["full"])
+    assert (first.state, first.failed, first.blocked) == ("failed", 1, 1)
+    assert "give references in the step drift" in (
+        tmp_path / "out" / "processing_results.yaml"
+    ).read_text().replace("\n", " ").replace("  ", " ")
+    (full / ANNOTATIONS_NAME).write_text("bead,label,good,note,reference\n11,,,,true\n")
+    again = run(tmp_path, [*steps[:3], "drift", "summary"], ["full"])
+    assert (again.state, again.kept) == ("complete", 0)
+
+    movies = run(tmp_path, [*steps[:3], "summary"], ["rois"])
+    assert movies.state == "complete"
+    table = tmp_path / "out" / "tables" / "link_beads.csv"
+    names = np.genfromtxt(table, delimiter=",", skip_header=1, usecols=0, dtype=str)
+    rows = read_tracks(table)
+    assert len(set(names)) == 6
+    for bead in range(6):
+        mine = rows[rows["bead"] == 10 + bead]
+        assert len(mine) == 24
+        x_px, y_px, z_nm = taken[0].truth[:, bead].T
+        assert np.std(mine["x_px"] - x_px) < 0.02  # in pixels of the movie
+        assert np.std(mine["y_px"] - y_px) < 0.02
+        assert np.sqrt(np.mean((mine["z_nm"] - z_nm) ** 2)) < 5

@@ -162,6 +162,13 @@ class Service(ABC):
         """Return files besides the source that results depend on, such as a Z-LUT."""
         return ()
 
+    def files_of(self, position: PositionInfo, settings: Any) -> tuple[Path, ...]:
+        """Return files of a position that are not its frames, such as annotations.
+
+        They may be missing; results are computed again when they come, change or go.
+        """
+        return ()
+
     @abstractmethod
     def process(self, work: Work, settings: Any) -> Facts:
         """Compute a unit and write its output.

@@ -184,6 +184,7 @@ class _PositionUnits:
             "code": code_identity(service),
             "settings": step.settings.model_dump(mode="json"),
             "files": self._files[number],
+            "files_of": _files_of(step, seen),
             "inputs": {need: [unit.key for unit in units] for need, units in inputs.items()},
             "source": self._fingerprint,
             "position": [seen.name, seen.index, seen.frames, seen.shape, seen.dtype],
@@ -221,6 +222,11 @@ def _files(step: PlannedStep) -> str:
             raise InputError(f"no file at {path}, which the step {step.name} needs", "check it")
         digests.append(checksum(path))
     return digest(digests)
+
+
+def _files_of(step: PlannedStep, position: PositionInfo) -> list[str]:
+    files = step.service.files_of(position, step.settings)
+    return [checksum(path) if path.is_file() else "" for path in files]
 
 
 def _roles(plan_channels: PlanChannels, channels: Sequence[int]) -> dict[str, tuple[int, ...]]:

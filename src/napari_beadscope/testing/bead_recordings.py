@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_beadscope.core.types import Bead, Calibration, FrameFormat, FrameStamp, Roi
 from napari_beadscope.devices.simulated import SimulatedMicroscope
 from napari_beadscope.tracking import ZLut
 
@@ -68,6 +69,32 @@ class BeadRecording:
 
         tifffile.imwrite(path, self.frames, photometric="minisblack")
         return path
+
+    def record(self, folder: Path, *, mode: str = "full", size_px: int = 64) -> Path:
+        """Write a recording with the true beads, numbered from 10, and the Z-LUT."""
+        from napari_beadscope.storage import Manifest, RecordingWriter
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lut = folder.with_suffix(".lut.txt")
+        self.zlut(size_px).save(lut)
+        height, width = self.frames.shape[1:]
+        manifest = Manifest.new(
+            mode=mode,
+            format=FrameFormat(height, width, str(self.frames.dtype)),
+            beads=[
+                Bead(10 + k, Roi.around(y, x, size_px))
+                for k, (x, y, _) in enumerate(self.truth[0].tolist())
+            ],
+            calibration=Calibration(self.nm_per_px, str(lut)),
+            fps=1 / self.interval_s,
+        )
+        with RecordingWriter.create(folder, manifest) as writer:
+            step_ns = round(self.interval_s * 1e9)
+            stamps = [FrameStamp(k, k * step_ns) for k in range(len(self.frames))]
+            writer.write_frames(self.frames, stamps)
+            writer.finish()
+        lut.unlink()
+        return folder
 
     def errors(
         self, rows: np.ndarray, *, reach_px: float = 3.0

@@ -17,6 +17,7 @@ from napari_beadscope.core.settings_fields import expanded
 
 if TYPE_CHECKING:
     from napari_beadscope.batch.beads.places import Placed
+    from napari_beadscope.batch.source import PositionInfo
     from napari_beadscope.tracking import Backend, ZLut
 
 AUTO, NONE = "auto", "none"
@@ -93,7 +94,7 @@ def open_zlut(work: Work, name: str) -> ZLut | None:
 
     path = next(iter(given_file(name)), None)
     if name == AUTO:
-        path = recorded_zlut(work)
+        path = recorded_zlut(work.position)
     if path is None:
         return None
     try:
@@ -107,15 +108,20 @@ def open_zlut(work: Work, name: str) -> ZLut | None:
     return lut
 
 
-def recorded_zlut(work: Work) -> Path | None:
+def recorded_zlut(position: PositionInfo) -> Path | None:
     """Return the Z-LUT inside the recording, if the position is one of ours and has one."""
-    if work.position.kind != "recording":
+    if position.kind != "recording":
         return None
-    from napari_beadscope.storage import open_recording
+    from napari_beadscope.storage import Manifest
 
-    recording = open_recording(work.position.path)
-    name = recording.manifest.calibration.zlut
-    return recording.folder / name if name else None
+    name = Manifest.load(position.path).calibration.zlut
+    return position.path / name if name else None
+
+
+def recorded_zluts(position: PositionInfo, name: str) -> tuple[Path, ...]:
+    """Return the file that `open_zlut` takes from the recording itself, if it does."""
+    path = recorded_zlut(position) if name == AUTO else None
+    return () if path is None else (path,)
 
 
 def open_tracker(work: Work, name: str, method: str, beads: int) -> Backend:

@@ -24,6 +24,7 @@ from napari_beadscope.batch.services.bead_parts import (
 
 if TYPE_CHECKING:
     from napari_beadscope.batch.beads.places import Placed
+    from napari_beadscope.batch.source import PositionInfo
 
 
 class FindBeadsSettings(ServiceSettings):
@@ -60,6 +61,12 @@ class FindBeads(Service):
     def files(self, settings: FindBeadsSettings) -> tuple[Path, ...]:
         return given_file(settings.beads)
 
+    def files_of(self, position: PositionInfo, settings: FindBeadsSettings) -> tuple[Path, ...]:
+        from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
+
+        own = settings.beads == AUTO and position.kind == "recording"
+        return (position.path / ANNOTATIONS_NAME,) if own else ()
+
     def process(self, work: Work, settings: FindBeadsSettings) -> Facts:
         from napari_beadscope.batch.beads.places import find_places, write_places
 
@@ -90,24 +97,28 @@ def _known(work: Work, settings: FindBeadsSettings) -> tuple[Placed, ...] | None
         placed = places_from_list(path, settings.roi_size_px)
         check_fits(placed, work.position.shape, str(path))
     if not placed and settings.beads == AUTO and work.position.kind == "recording":
-        placed = _recorded(work.position.path, settings.roi_size_px)
+        placed = _recorded(work.position, settings.roi_size_px)
         check_fits(placed, work.position.shape, str(work.position.path))
     if not placed:
         return None
     return tuple(replace(one, frame=work.first) for one in placed[: settings.max_beads])
 
 
-def _recorded(path: Path, size_px: int | None) -> tuple[Placed, ...]:
+def _recorded(position: PositionInfo, size_px: int | None) -> tuple[Placed, ...]:
+    """Return the beads of a recording; of a bead's own movie that bead, with all of it as ROI."""
     from napari_beadscope.batch.beads.places import Placed
     from napari_beadscope.core.types import Annotation, Bead, Roi
     from napari_beadscope.storage import open_recording
 
-    recording = open_recording(path)
-    said = recording.annotations
+    recording = open_recording(position.path)
+    said, beads = recording.annotations, recording.beads
+    if not recording.manifest.mode.video:
+        one = beads[position.index]
+        beads = (Bead(one.bead, Roi(0, 0, one.roi.size)),)
     return tuple(
         Placed(
             Bead(one.bead, Roi.around(*one.roi.centre_px, size_px or one.roi.size)),
             reference=said.get(one.bead, Annotation()).reference,
         )
-        for one in recording.beads
+        for one in beads
     )

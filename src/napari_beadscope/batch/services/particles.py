@@ -6,6 +6,7 @@ Own their settings and tables. `batch.beads.particles` finds and links.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
@@ -23,10 +24,14 @@ from napari_beadscope.batch.services.bead_parts import (
     load_rows,
     open_tracker,
     open_zlut,
+    recorded_zluts,
     required,
     save_rows,
     times_of,
 )
+
+if TYPE_CHECKING:
+    from napari_beadscope.batch.source import PositionInfo
 
 _LOOK_FRAMES = 5
 _USUAL_SIZE_PX = 64
@@ -56,6 +61,9 @@ class FindParticles(Service):
 
     def files(self, settings: FindParticlesSettings) -> tuple[Path, ...]:
         return given_file(settings.zlut)
+
+    def files_of(self, position: PositionInfo, settings: FindParticlesSettings) -> tuple[Path, ...]:
+        return recorded_zluts(position, settings.zlut)
 
     def process(self, work: Work, settings: FindParticlesSettings) -> Facts:
         from napari_beadscope.batch.beads.particles import find_particles

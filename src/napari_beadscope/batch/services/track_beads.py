@@ -27,6 +27,7 @@ from napari_beadscope.batch.services.bead_parts import (
     load_rows,
     open_tracker,
     open_zlut,
+    recorded_zluts,
     required,
     save_rows,
 )
@@ -34,6 +35,7 @@ from napari_beadscope.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_beadscope.batch.beads.places import Placed
+    from napari_beadscope.batch.source import PositionInfo
     from napari_beadscope.core.types import Bead
     from napari_beadscope.tracking import ZLut
 
@@ -75,6 +77,9 @@ class TrackBeads(Service):
 
     def files(self, settings: TrackBeadsSettings) -> tuple[Path, ...]:
         return given_file(settings.zlut)
+
+    def files_of(self, position: PositionInfo, settings: TrackBeadsSettings) -> tuple[Path, ...]:
+        return recorded_zluts(position, settings.zlut)
 
     def process(self, work: Work, settings: TrackBeadsSettings) -> Facts:
         from napari_beadscope.batch.beads.chunk import track_chunk
@@ -120,6 +125,9 @@ class LookupZ(Service):
 
     def files(self, settings: LookupZSettings) -> tuple[Path, ...]:
         return given_file(settings.zlut)
+
+    def files_of(self, position: PositionInfo, settings: LookupZSettings) -> tuple[Path, ...]:
+        return recorded_zluts(position, settings.zlut)
 
     def process(self, work: Work, settings: LookupZSettings) -> Facts:
         from napari_beadscope.batch.beads.chunk import lookup_chunk
