@@ -137,7 +137,7 @@ def _divided(now: list[Body], numbers: int, rng: np.random.Generator) -> tuple[l
 
 def _settled(bodies: list[Body], size_px: tuple[int, int]) -> list[Body]:
     """Push overlapping cells apart, and all of them away from the edges."""
-    places = np.array([[body.y_px, body.x_px] for body in bodies])
+    places = np.array([[body.y_px, body.x_px] for body in bodies]).reshape(-1, 2)
     radii = np.array([body.radius_px for body in bodies])
     for _ in range(20):
         away = places[:, None] - places[None]

@@ -313,9 +313,15 @@ def _by_laptrack(rows: Rows, options: LinkOptions) -> tuple[np.ndarray, np.ndarr
         cutoff=square,
         gap_closing_metric="sqeuclidean",
         gap_closing_cutoff=square * (gap + 1) if gap else False,
-        gap_closing_max_frame_count=gap,
+        gap_closing_max_frame_count=gap + 1,
         splitting_metric="sqeuclidean",
         splitting_cutoff=square if options.divisions else False,
+        # fixed, so that links do not depend on what else is in the frame
+        track_start_cost=square,
+        track_end_cost=square,
+        segment_start_cost=square,
+        segment_end_cost=square,
+        no_splitting_cost=square,
     )
     first = np.searchsorted(rows.frame, np.arange(rows.frames + 1))
     places = np.stack([rows.still_y_px, rows.still_x_px], axis=1)

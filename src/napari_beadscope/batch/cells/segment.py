@@ -38,7 +38,9 @@ class SegmentOptions:
         Side of the window in which the standard deviation is taken, odd, 3 to 15.
     threshold : float
         'log-std': how many standard deviations of the background's logarithms above their most
-        frequent value. 'otsu': factor on Otsu's threshold, 1 for the threshold itself.
+        frequent value.
+    otsu_factor : float
+        'otsu': where the threshold lies between the darkest pixel (0) and Otsu's threshold (1).
     close_px : int
         Radius of the disc that closes gaps in what varies, 0 to 31.
     open_px : int
@@ -56,12 +58,13 @@ class SegmentOptions:
 
     method: str = "log-std"
     window_px: int = 3
-    threshold: float = 3.0
+    threshold: float = 2.5
+    otsu_factor: float = 1.0
     close_px: int = 0
     open_px: int = 3
     largest_hole_px2: int = 40
     smallest_px2: int = 150
-    neck: float = 0.9
+    neck: float = 0.92
     drop_edge: bool = False
 
     def __post_init__(self) -> None:
@@ -72,7 +75,11 @@ class SegmentOptions:
                 f"a window of {self.window_px} px",
                 "3, 5, … 15",
             ),
-            (self.threshold > 0, f"a threshold of {self.threshold}", "a number above 0"),
+            (
+                self.threshold > 0 and self.otsu_factor > 0,
+                f"thresholds of {self.threshold} and {self.otsu_factor}",
+                "numbers above 0",
+            ),
             (
                 min(self.close_px, self.open_px) >= 0
                 and max(self.close_px, self.open_px) <= _MOST_RADIUS,
@@ -123,7 +130,7 @@ def segment_cells(image: Any, options: SegmentOptions | None = None) -> np.ndarr
     options = options or SegmentOptions()
     pixels = _checked(image)
     if options.method == "otsu":
-        words, grown = _above_otsu(pixels, options.threshold), 0
+        words, grown = _above_otsu(pixels, options.otsu_factor), 0
     else:
         words, grown = _above_background(pixels, options)
     return _cells_of(words, pixels.shape, options, grown)

@@ -30,18 +30,23 @@ class SegmentSettings(ServiceSettings):
         3, ge=3, le=15, description="Side of the window of the standard deviation, odd, px"
     )
     threshold: float = Field(
-        3.0,
+        2.5,
         gt=0,
         le=100,
-        description="log-std: standard deviations above the background's most frequent value; "
-        "otsu: factor on Otsu's threshold, of which 1 is the threshold itself",
+        description="log-std: standard deviations above the background's most frequent value",
+    )
+    otsu_factor: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="otsu: threshold between the darkest pixel, 0, and Otsu's threshold, 1",
     )
     close_px: int = Field(0, ge=0, le=31, description="Radius of gaps that are closed, px")
     open_px: int = Field(3, ge=0, le=31, description="Radius of specks that are removed, px")
     largest_hole_px2: int = Field(40, ge=0, description="Largest hole that is filled, px²")
     smallest_px2: int = Field(150, ge=0, description="Smallest cell, px²")
     neck: float = Field(
-        0.9,
+        0.92,
         ge=0,
         lt=1,
         description="Cells that touch are parted where the neck is narrower than this part of the "
