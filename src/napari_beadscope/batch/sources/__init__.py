@@ -75,6 +75,12 @@ FORMATS: tuple[Format, ...] = (
         endings=(".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".wmv", ".mpg"),
     ),
     Format(
+        "vendor",
+        "ND2, CZI or LIF",
+        f"{_HERE}.vendor:VendorSource",
+        endings=(".nd2", ".czi", ".lif"),
+    ),
+    Format(
         "images",
         "a folder of images",
         f"{_HERE}.images:FolderSource",
