@@ -22,9 +22,9 @@ REPO = Path(__file__).parents[1]
 PACKED = "napari_beadscope/napari.yaml"
 
 #: Asked for, though only others import it: tifffile decodes compressed files with it.
-INDIRECT = {"imagecodecs"}
+INDIRECT: set[str] = set()
 #: Imported, where present, by code that an extra is for.
-OF_EXTRAS = {"cupy", "laptrack", "pymmcore", "pytest"}
+OF_EXTRAS = {"bioio", "bioio_base", "cupy", "dask", "laptrack", "pymmcore", "pytest"}
 #: Imported by what the benchmarks run in another Python, which has these and is told of the last.
 PEERS = {"napari_micromanager", "pymmcore_plus", "gui_clock"}
 
