@@ -77,7 +77,7 @@ def test_without_drift_stuck_beads_stand_still(tmp_path: Path, recording: BeadRe
     rows = read_tracks(chain.outputs["link_beads"][0])
     _, who = recording.errors(rows)
     stuck = [bead for bead, true in who.items() if true < 2]
-    chain.run("drift", references=stuck)
+    chain.run("drift", references={"field_a": stuck, "another": [77]})
     moved_nm = float(np.ptp(recording.truth[:, 0, 2]))
     assert chain.facts["drift"][0]["span_z_nm"] == pytest.approx(moved_nm, abs=8)
     chain.run("summary")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import yaml
 
 from napari_beadscope.batch.beads.tables import read_tracks
+from napari_beadscope.batch.plan import Plan
 from napari_beadscope.batch.plan_file import PlanError
 from napari_beadscope.batch.planning import open_plan
 from napari_beadscope.batch.run import Ending, run_batch
+from napari_beadscope.batch.services import open_service, service_names
 from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
 from napari_beadscope.testing.bead_recordings import BeadRecording, bead_recording
 
@@ -74,6 +77,24 @@ def test_a_run_over_recordings_gives_the_truth_and_recomputes_only_what_changed(
     taken[1].zlut(64).save(tmp_path / "lut.txt")  # the same name, other heights
     other = run(tmp_path, smoother, inputs)
     assert (other.state, other.kept) == ("complete", 2)  # find_beads
+
+
+def test_the_plans_in_the_docs_are_plans() -> None:
+    text = (Path(__file__).parents[2] / "docs/how-to/batch-beads.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    assert len(blocks) == 2
+    for block in blocks:
+        plan = Plan.model_validate({"inputs": ["a.tif"], "output": "out", **block})
+        for step in plan.steps:
+            open_service(step.name).Settings.model_validate(step.settings)
+            assert f"`{step.name}`" in text
+
+
+def test_every_step_for_beads_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs/how-to/batch-beads.md").read_text(encoding="utf-8")
+    ours = [name for name in service_names() if "bead" in name or "particle" in name]
+    for name in (*ours, "lookup_z", "drift", "smooth", "summary", "profiles"):
+        assert f"`{name}`" in text
 
 
 def test_a_plan_that_lacks_a_step_is_refused_before_anything_is_done(

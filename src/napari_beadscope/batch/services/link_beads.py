@@ -95,8 +95,10 @@ def _linked(work: Work, max_step_px: float | None) -> list[dict[int, int]]:
 class DriftSettings(ServiceSettings):
     """Which beads show the drift."""
 
-    references: tuple[int, ...] = Field(
-        (), description="IDs of the beads that are stuck; none takes those marked as reference"
+    references: tuple[int, ...] | dict[str, tuple[int, ...]] = Field(
+        (),
+        description="IDs of the beads that are stuck, or {position: IDs}; none takes those marked "
+        "as reference",
     )
     how: Literal["median", "mean"] = Field("median", description="Of several references")
     max_gap_frames: int = Field(
@@ -122,7 +124,7 @@ class Drift(Service):
         from napari_beadscope.batch.beads.traces import AXES, drift_rows
 
         rows = read_tracks(required(work, "link_beads")[0])
-        references = settings.references or marked(work)
+        references = _references(settings, work.position.name) or marked(work)
         if not references:
             raise BatchError(
                 f"no bead of {work.position.name} is marked as a reference",
@@ -142,6 +144,11 @@ class Drift(Service):
             seen = drift[axis][np.isfinite(drift[axis])]
             facts[f"span_{axis}"] = round(float(np.ptp(seen)), 5) if len(seen) else 0.0
         return facts
+
+
+def _references(settings: DriftSettings, position: str) -> tuple[int, ...]:
+    given = settings.references
+    return given.get(position, ()) if isinstance(given, dict) else given
 
 
 def marked(work: Work) -> tuple[int, ...]:
