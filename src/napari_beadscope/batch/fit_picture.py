@@ -89,6 +89,7 @@ def _histogram(axes: Any, parameter: Any, fits: list[TraceFit]) -> None:
         room = max((high - low) * 0.05, abs(low) * 1e-3) or 0.5
         axes.hist(values, bins=24, range=(low - room, high + room), color=_CURVE)
         axes.axvline(float(np.median(values)), color="black", lw=1)
+        axes.locator_params(axis="x", nbins=4)
         label += f"\nmedian {np.median(values):.4g}"
     axes.set_xlabel(label, fontsize=8)
     axes.tick_params(labelsize=7)

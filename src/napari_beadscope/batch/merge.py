@@ -90,7 +90,7 @@ def merge(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise StorageError(f"{output} is there already", "name a new folder")
     for folder in folders:
-        if output == folder or folder in output.parents:
+        if folder.resolve() in (output.resolve(), *output.resolve().parents):
             raise StorageError(f"{output} is inside the batch {folder}", "name a folder beside it")
     batches = [_open(folder) for folder in folders]
     _check_alike(batches)

@@ -147,15 +147,22 @@ def _traces(shown: Sequence[Shown]) -> str:
 
 
 def _pictures(pictures: dict[str, list[Picture]]) -> str:
-    return "".join(
-        f'<h3>{escape(name)}</h3><div class="pictures">'
-        + "".join(
-            f'<figure><img src="{one.data}" alt="{escape(one.words, quote=True)}">'
-            f"<figcaption>{escape(one.words)}</figcaption></figure>"
-            for one in some
-        )
-        + "</div>"
-        for name, some in pictures.items()
+    parts = []
+    alone = [(name, some[0]) for name, some in pictures.items() if len(some) == 1]
+    if alone:
+        figures = (_figure(one, f"{name}, {one.words}") for name, one in alone)
+        parts.append(f'<div class="pictures">{"".join(figures)}</div>')
+    for name, some in pictures.items():
+        if len(some) > 1:
+            figures = (_figure(one, one.words) for one in some)
+            parts.append(f'<h3>{escape(name)}</h3><div class="pictures">{"".join(figures)}</div>')
+    return "".join(parts)
+
+
+def _figure(one: Picture, words: str) -> str:
+    return (
+        f'<figure><img src="{one.data}" alt="{escape(words, quote=True)}">'
+        f"<figcaption>{escape(words)}</figcaption></figure>"
     )
 
 

@@ -99,7 +99,7 @@ def _beads(field: Field, table: Path) -> Picture | None:
     image = _frame(field, frame)
     if image is None:
         return None
-    labels, half = np.zeros(image.shape, np.int32), max(6, max(image.shape) // 60)
+    labels, half = np.zeros(image.shape, np.int32), max(8, max(image.shape) // 24)
     for bead, y, x in zip(rows["bead"], rows["y_px"].round(), rows["x_px"].round()):
         top, left = max(int(y) - half, 0), max(int(x) - half, 0)
         labels[top : int(y) + half + 1, left : int(x) + half + 1] = int(bead) + 1

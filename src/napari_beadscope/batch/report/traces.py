@@ -21,6 +21,7 @@ from napari_beadscope.batch.tables import columns_of, is_table
 MAX_POSITIONS, MAX_TRACES = 16, 30
 _COLUMNS = ("intensity_total_", "area_px", "x_nm", "y_nm", "z_nm")
 _MAX_COLUMNS = 3
+_ABOUT = ("x_nm", "y_nm")  # drawn about their medians: how beads move, not where they are
 _UNITS_S = ((2 * 86400.0, 3600.0, "h"), (7200.0, 3600.0, "h"), (300.0, 60.0, "min"))
 
 
@@ -103,14 +104,18 @@ def _table(
         )
         for column in drawn:
             curves = _curves(rows, kind, column, position, flags)
-            chart = line_chart(position, curves, x_label, column)
+            chart = line_chart(position, curves, x_label, _label(column))
             shown.charts.setdefault(column, []).append(chart)
     if counts:
-        title = f"{kind}s in each frame"
+        title = f"{kind}s in each frame ({step})"
         chart = line_chart(title, counts, x_label, f"{kind}s", from_zero=True)
         shown.counts = f"<div>{chart}{legend(counts)}</div>"
     shown.left_out = _left_out(kind, len(parts), len(names), most)
     return shown
+
+
+def _label(column: str) -> str:
+    return f"{column} less its median" if column in _ABOUT else column
 
 
 def _left_out(kind: str, positions: int, drawn: int, most: int) -> str:
@@ -155,11 +160,14 @@ def _curves(
     curves = []
     for at, number in enumerate(numbers):
         some = rows[rows[kind] == number].sort_values("frame")
+        y = some[column].to_numpy(float)
+        if column in _ABOUT and np.isfinite(y).any():
+            y = y - np.nanmedian(y)
         bad = flags.get((position, kind, int(number)), Flag()).good is False
         curves.append(
             Curve(
                 some["x_axis"].to_numpy(float),
-                some[column].to_numpy(float),
+                y,
                 "bad" if bad else "one",
                 PALETTE[at % len(PALETTE)],
                 f"{kind} {number}" + (" (flagged as bad)" if bad else ""),

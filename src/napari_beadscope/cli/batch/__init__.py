@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from napari_beadscope.cli.batch.fit import fit
+from napari_beadscope.cli.batch.flag import flag
 from napari_beadscope.cli.batch.merge import merge
 from napari_beadscope.cli.batch.plan import plan
 from napari_beadscope.cli.batch.report import report
@@ -28,3 +29,4 @@ batch.command(short_help="Show how far a batch is.")(status)
 batch.command(short_help="Fit a curve to every trace.")(fit)
 batch.command(short_help="Merge the results of several batches.")(merge)
 batch.command(short_help="Write what became of a batch as one HTML file.")(report)
+batch.command(short_help="Say which cells or beads are good or bad.")(flag)
