@@ -6,7 +6,7 @@ Owns the meaning of the settings that several of them have. Must not know what t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -49,7 +49,8 @@ BackendName = Annotated[
     str, Field(description="Tracking backend: auto, cpu, gpu, magtrack; auto takes the fastest")
 ]
 MethodName = Annotated[
-    str, Field(pattern="^(precise|magtrack-compatible)$", description="Tracking method")
+    Literal["precise", "magtrack-compatible"],
+    Field(description="Tracking method; magtrack-compatible gives the magtrack package's numbers"),
 ]
 
 
