@@ -192,7 +192,7 @@ class Journal(Closing):
         """Return how many units of the plan are in which state, by position and step."""
         query = (
             "SELECT position, step, state, count(*), sum(last - first), total(seconds) "
-            "FROM units WHERE planned = 1 GROUP BY position, step, state ORDER BY min(number)"
+            "FROM units WHERE planned = 1 GROUP BY position, step, state ORDER BY max(number)"
         )
         with _told(self.path):
             return tuple(Count(*values) for values in self._db.execute(query))

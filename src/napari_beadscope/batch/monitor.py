@@ -151,6 +151,9 @@ class Monitor:
         self._spent: dict[str, list[float]] = {}  # by step: units, seconds
         self._errors: deque[str] = deque(maxlen=_ERRORS_KEPT)
         self._deaths = 0
+        order = {unit.id[:2]: number for number, unit in enumerate(units)}
+        for position, step in sorted(order, key=order.__getitem__):  # steps as the plan has them
+            self._steps[position, step] = StepProgress(position, step)
         for number, unit in enumerate(units):
             progress = self._of(unit.id)
             progress.units += 1
@@ -212,10 +215,7 @@ class Monitor:
         )
 
     def _of(self, unit: UnitId) -> StepProgress:
-        place = unit[:2]
-        if place not in self._steps:
-            self._steps[place] = StepProgress(*place)
-        return self._steps[place]
+        return self._steps[unit[:2]]
 
     def _estimate(self, workers: int) -> None:
         now = time.monotonic()
