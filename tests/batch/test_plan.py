@@ -12,18 +12,24 @@ import yaml
 
 from napari_beadscope.batch.discovery import discover
 from napari_beadscope.batch.naming import distinct_stems
-from napari_beadscope.batch.plan import Plan
+from napari_beadscope.batch.plan import InputItem, Plan, Sample, Workers
 from napari_beadscope.batch.plan_file import VARIABLES, PlanError, make_plan, with_workers
 from napari_beadscope.batch.plan_inputs import find_inputs
 from napari_beadscope.batch.plan_text import plan_text
 from napari_beadscope.batch.planning import open_plan, resolve_plan
+from napari_beadscope.batch.sources import FORMATS
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.settings import describe
+from napari_beadscope.core.settings_fields import Section
 from napari_beadscope.storage.yaml_file import write_yaml
 
 SERVICE = """
 from pydantic import Field
 from napari_beadscope.batch.service import Service, ServiceSettings
+from napari_beadscope.batch.sources import FORMATS
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.settings import describe
+from napari_beadscope.core.settings_fields import Section
 
 class Settings(ServiceSettings):
     radius: float = Field(3.0, gt=0, le=50, description="Radius, px")
@@ -328,6 +334,25 @@ def test_a_plan_for_what_is_found_can_be_run_as_it_is_and_with_all_comments_take
     assert data["workers"]["cpu"] is None
     assert data["samples"]
     assert open_plan(_plan(folder, uncommented)).positions[0].info.times_s is not None
+
+
+@pytest.mark.parametrize("model", [Plan, InputItem, Sample, Workers])
+def test_every_field_is_in_the_reference(model: type[Section]) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "batch-plan.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for row in describe(model):
+        if "." not in row.name:
+            cells = f"| `{row.name}` | {row.unit} | {row.range} | "
+            assert [line for line in lines if line.startswith(cells) and row.description in line]
+
+
+def test_every_variable_and_every_ending_is_in_the_reference() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "batch-plan.md"
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in VARIABLES if f"`{name}`" not in text] == []
+    endings = [ending for one in FORMATS if not one.folders for ending in one.endings]
+    spoken = [ending for ending in endings if ending not in (".nd2", ".czi", ".lif")]
+    assert [ending for ending in spoken if f"`{ending}`" not in text] == []
 
 
 def test_a_folder_with_nothing_in_it(tmp_path: Path) -> None:

@@ -172,11 +172,15 @@ class Plan(Section):
     """
 
     inputs: tuple[InputItem, ...] = Field(
-        min_length=1, description="Recordings: paths, patterns, or {path, positions, frames, ...}"
+        min_length=1,
+        description="Recordings: paths, patterns, or {path, positions, frames, ...}",
+        json_schema_extra={"allowed": "list"},
     )
     output: str = _other(..., "Folder of the results; the same folder goes on", "path")
     steps: tuple[Step, ...] = Field(
-        min_length=1, description="Steps in order: a name, or name: {setting: value}"
+        min_length=1,
+        description="Steps in order: a name, or name: {setting: value}",
+        json_schema_extra={"allowed": "list"},
     )
     channels: dict[str, tuple[Channel, ...]] = _other(
         {}, "Which channels play which role", "role: number or name, or a list of them"
@@ -190,7 +194,7 @@ class Plan(Section):
     nm_per_px: float | None = _number(
         None, "nm/px", 0.01, 1e6, "Size of a pixel in the sample; none takes what the file says"
     )
-    samples: tuple[Sample, ...] = Field((), description="Samples: {name, fovs}")
+    samples: tuple[Sample, ...] = _other((), "Samples: {name, fovs}", "list")
     workers: Workers = Workers()
 
     @field_validator("inputs", "steps", mode="before")

@@ -20,7 +20,7 @@ from napari_beadscope.core.settings import describe
 #: Steps for what is to be analysed.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "cells": ("segment", "correct", "track", "extract"),
-    "beads": ("find_beads", "track_beads", "link_beads", "smooth", "summary"),
+    "beads": ("find_beads", "track_beads", "link_beads", "summary"),
 }
 _SHOWN = 40
 
