@@ -346,6 +346,19 @@ def test_every_field_is_in_the_reference(model: type[Section]) -> None:
             assert [line for line in lines if line.startswith(cells) and row.description in line]
 
 
+def test_plans_in_the_documentation_are_plans() -> None:
+    pages = (Path(__file__).parents[2] / "docs").rglob("*batch*.md")
+    blocks = [
+        block
+        for page in pages
+        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        if "steps:" in block and "inputs:" in block
+    ]
+    assert len(blocks) >= 3
+    for block in blocks:
+        make_plan(yaml.safe_load(block))
+
+
 def test_every_variable_and_every_ending_is_in_the_reference() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "batch-plan.md"
     text = page.read_text(encoding="utf-8")
