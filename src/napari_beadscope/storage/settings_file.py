@@ -31,6 +31,8 @@ from napari_beadscope.storage.yaml_file import YamlFile, read_yaml, write_yaml
 #: Names of the settings that each microscope has its own of.
 OWN = frozenset(row.name for row in describe() if row.own)
 _LAST = "last.yaml"
+_MOST_BATCHES = 8
+_BATCHES = "batches.yaml"
 _MANIFEST = "recording.yaml"
 _HEAD = "BeadScope settings; what is missing has its default"
 
@@ -206,6 +208,23 @@ def last_recording() -> Path | None:
     except SettingsError:
         return None
     return Path(said) if isinstance(said, str) and Path(said, _MANIFEST).is_file() else None
+
+
+def remember_batch(path: Path) -> None:
+    """Keep a plan or a batch's folder as the last one; nothing is said if that cannot be kept."""
+    kept = [path, *(one for one in recent_batches() if one != path)][:_MOST_BATCHES]
+    with contextlib.suppress(SettingsError):
+        write_yaml(config_folder() / _BATCHES, {"batches": [str(one) for one in kept]})
+
+
+def recent_batches() -> tuple[Path, ...]:
+    """Return plans and folders of batches that were kept and are there, the last one first."""
+    try:
+        said = read_yaml(config_folder() / _BATCHES, "the last batches").data.get("batches")
+    except SettingsError:
+        return ()
+    found = said if isinstance(said, list) else []
+    return tuple(Path(one) for one in found if isinstance(one, str) and Path(one).exists())
 
 
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Place:
 SET_UP = Place(_RIGHT, ("Camera", "Beads", "Z-LUT", "Locks", "Hardware"))
 ACQUIRE = Place(_RIGHT, ("Acquisition",))
 WATCH = Place(_BOTTOM, ("Status", "Settings"))
-LOOK = Place(_BOTTOM, ("Plots", "Annotations", "Script"))
+LOOK = Place(_BOTTOM, ("Plots", "Annotations", "Script", "Jobs"))
 BELOW = Place(_BOTTOM, WATCH.names + LOOK.names)
 
 

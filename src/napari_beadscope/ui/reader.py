@@ -20,6 +20,7 @@ from napari_beadscope.storage.beads_csv import is_bead_list
 from napari_beadscope.storage.layout import bead_name
 from napari_beadscope.storage.magscope import is_magscope_hdf5, is_magscope_text
 from napari_beadscope.storage.tracks_csv import is_track_table
+from napari_beadscope.ui.batch_layers import BATCH_FILES, batch_folder, read_batch
 from napari_beadscope.ui.opened import KEY, Opened
 from napari_beadscope.ui.table_layers import (
     LayerData,
@@ -36,7 +37,7 @@ Reader = Callable[[Any], list[LayerData]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Return the reader for a recording, a table of tracks or of beads, or MagScope's files.
+    """Return the reader for a recording, a batch, a table, or MagScope's files.
 
     Anything else, also another CSV, text or HDF5 file, is not ours: None.
     """
@@ -44,8 +45,12 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return None
     place = Path(path)
     if place.is_dir() or place.name == MANIFEST:
+        if batch_folder(place) is not None:
+            return read_batch
         is_ours = place.name == MANIFEST or (place / MANIFEST).is_file()
         return read_recording if is_ours else None
+    if place.name in BATCH_FILES:
+        return read_batch if batch_folder(place) is not None else None
     tests: dict[str, tuple[tuple[Callable[[Path], bool], Reader], ...]] = {
         ".csv": ((is_track_table, read_track_file), (is_bead_list, read_bead_file)),
         ".h5": ((is_magscope_hdf5, read_hdf5_file),),

@@ -1,4 +1,4 @@
-"""What tables of beads have in common: one row a bead, columns that explain themselves.
+"""What tables have in common: a row a thing, columns that explain themselves.
 
 Owns the header and the looks of the view. Must not know what is in the rows.
 """
@@ -25,7 +25,7 @@ class Column:
 
 
 class RowsModel(QAbstractTableModel):
-    """Rows that each have the ID of their ``bead``, under the columns of the subclass."""
+    """Rows under the columns of the subclass, each told from the others by its `identity`."""
 
     columns: ClassVar[tuple[Column, ...]] = ()
 
@@ -34,13 +34,17 @@ class RowsModel(QAbstractTableModel):
         self._rows: tuple[Any, ...] = ()
 
     @property
-    def ids(self) -> list[int]:
-        """IDs of the beads, row by row."""
-        return [row.bead for row in self._rows]
+    def ids(self) -> list[Any]:
+        """IDs of the beads, or what else tells rows apart, row by row."""
+        return [self.identity(row) for row in self._rows]
+
+    def identity(self, row: Any) -> Any:
+        """Return what tells a row from the others: the ID of its bead."""
+        return row.bead
 
     def show(self, rows: tuple[Any, ...]) -> bool:
         """Show these rows; return whether the beads are other ones."""
-        if [row.bead for row in rows] != self.ids:
+        if [self.identity(row) for row in rows] != self.ids:
             self.beginResetModel()
             self._rows = rows
             self.endResetModel()
