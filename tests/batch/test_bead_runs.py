@@ -15,6 +15,8 @@ from napari_beadscope.batch.plan_file import PlanError
 from napari_beadscope.batch.planning import open_plan
 from napari_beadscope.batch.run import Ending, run_batch
 from napari_beadscope.batch.services import open_service, service_names
+from napari_beadscope.batch.source import PositionInfo
+from napari_beadscope.batch.units import seen_by
 from napari_beadscope.storage.annotations import ANNOTATIONS_NAME
 from napari_beadscope.testing.bead_recordings import BeadRecording, bead_recording
 
@@ -77,6 +79,16 @@ def test_a_run_over_recordings_gives_the_truth_and_recomputes_only_what_changed(
     taken[1].zlut(64).save(tmp_path / "lut.txt")  # the same name, other heights
     other = run(tmp_path, smoother, inputs)
     assert (other.state, other.kept) == ("complete", 2)  # find_beads
+
+
+def test_another_size_of_a_pixel_changes_no_unit_that_does_not_know_it() -> None:
+    info = PositionInfo(
+        "a", Path("/a.tif"), 0, 8, ("0",), 64, 64, "uint8", (0.0,) * 8, 100.0, "tiff"
+    )
+    for name in ("find_beads", "track_beads", "lookup_z", "drift", "smooth", "summary"):
+        assert seen_by(open_service(name), info).nm_per_px is None
+    for name in ("link_beads", "link_particles", "copy"):
+        assert seen_by(open_service(name), info).nm_per_px == 100.0
 
 
 def test_the_plans_in_the_docs_are_plans() -> None:

@@ -77,7 +77,8 @@ class Work:
     Attributes
     ----------
     position : PositionInfo
-        What is processed. Its ``times_s`` is None unless the service sets ``uses_times``.
+        What is processed. Its ``times_s`` is None unless the service sets ``uses_times``, its
+        ``nm_per_px`` is None unless it sets ``uses_scale``.
     plan_channels : mapping of str to tuple of int
         Channels by what they show, such as ``{"phase": (0,), "fluorescence": (1,)}``: of those
         that the service's `Service.channels` asks for.
@@ -135,6 +136,8 @@ class Service(ABC):
         Ending of the output's name.
     uses_times : bool
         It reads ``position.times_s``.
+    uses_scale : bool
+        It reads ``position.nm_per_px``.
     prefetch : bool
         The channels' frames are read ahead. Without, they are read when asked for.
     Settings : type
@@ -151,6 +154,7 @@ class Service(ABC):
     ordered: ClassVar[bool] = False
     suffix: ClassVar[str] = ".npy"
     uses_times: ClassVar[bool] = False
+    uses_scale: ClassVar[bool] = False
     prefetch: ClassVar[bool] = True
     Settings: ClassVar[type[BaseModel]] = ServiceSettings
 

@@ -122,8 +122,12 @@ def make_units(
 
 
 def seen_by(service: Service, position: PositionInfo) -> PositionInfo:
-    """Return the position as a service sees it: without times unless it reads them."""
-    return position if service.uses_times else replace(position, times_s=None)
+    """Return the position as a service sees it: without times and scale unless it reads them."""
+    return replace(
+        position,
+        times_s=position.times_s if service.uses_times else None,
+        nm_per_px=position.nm_per_px if service.uses_scale else None,
+    )
 
 
 class _PositionUnits:

@@ -51,6 +51,7 @@ class LinkBeads(Service):
     whole = True
     suffix = ".csv"
     uses_times = True
+    uses_scale = True
     Settings = LinkBeadsSettings
 
     def process(self, work: Work, settings: LinkBeadsSettings) -> Facts:

@@ -128,6 +128,7 @@ class LinkParticles(Service):
     whole = True
     suffix = ".csv"
     uses_times = True
+    uses_scale = True
     Settings = LinkParticlesSettings
 
     def process(self, work: Work, settings: LinkParticlesSettings) -> Facts:
