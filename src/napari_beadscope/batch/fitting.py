@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,19 @@ def find_series(place: Path, model: FitModel, table: str, x: str, y: str) -> Ser
     return Series(file, x, y, kind_of(columns))
 
 
-def read_traces(series: Series) -> Iterator[Trace]:
+def read_traces(
+    series: Series, parts: Sequence[Path] | None = None, *, empty: bool = False
+) -> Iterator[Trace]:
     """Yield the traces of a table by position and number, each in the order of x.
+
+    Parameters
+    ----------
+    series : Series
+        Which columns of which table.
+    parts : sequence of Path, optional
+        Files that are the table together; default: its one.
+    empty : bool
+        A table without rows has no traces, and is no error.
 
     Raises
     ------
@@ -97,10 +108,13 @@ def read_traces(series: Series) -> Iterator[Trace]:
         types[series.kind] = "int64"
     types = {name: types[name] for name in wanted}
     try:
-        rows = pd.read_csv(series.table, usecols=wanted, dtype=types, keep_default_na=True)
+        read = [pd.read_csv(p, usecols=wanted, dtype=types) for p in parts or (series.table,)]
+        rows = pd.concat(read, ignore_index=True)
     except (OSError, ValueError) as error:
         why = str(error).strip().splitlines()[-1]
         raise InputError(f"{series.table} cannot be read ({why})", "correct it") from None
+    if not len(rows) and empty:
+        return
     if not len(rows):
         raise InputError(f"{series.table} has no rows", "run the batch to its end first")
     if rows[series.x].isna().all():

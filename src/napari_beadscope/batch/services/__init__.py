@@ -34,6 +34,7 @@ _SERVICES = {
     "link_particles": f"{_HERE}.particles:LinkParticles",
     "smooth": f"{_HERE}.smooth:Smooth",
     "summary": f"{_HERE}.summary:Summary",
+    "fit": f"{_HERE}.fit:Fit",
 }
 
 
