@@ -39,6 +39,8 @@ class Copy(Service):
     whole = True
     suffix = ".ome.tif"
     uses_times = True
+    uses_scale = True
+    uses_scale = True
     needs_times: ClassVar[bool] = False
     prefetch = False
     Settings = CopySettings
