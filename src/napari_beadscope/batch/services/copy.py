@@ -40,7 +40,6 @@ class Copy(Service):
     suffix = ".ome.tif"
     uses_times = True
     uses_scale = True
-    uses_scale = True
     needs_times: ClassVar[bool] = False
     prefetch = False
     Settings = CopySettings
