@@ -12,7 +12,7 @@ from napari_beadscope.batch.flags import Flag, change_flags, read_flags
 from napari_beadscope.batch.journal import Journal
 from napari_beadscope.batch.outcome import read_outcome
 from napari_beadscope.batch.results import Results, write_everything
-from napari_beadscope.batch.tables import join_tables
+from napari_beadscope.batch.tables import join_tables, write_parquet
 from napari_beadscope.core.errors import InputError, StorageError
 
 from .folders import FRAMES, cells_csv, make_batch
@@ -114,6 +114,21 @@ def test_parquet_has_whole_numbers_text_and_missing_values(tmp_path: Path) -> No
     assert (kinds["cell"], kinds["area_px"], kinds["y_px"]) == ("i", "i", "f")
     assert table["position"].iloc[0] == "cells_p000"
     assert table["time_s"].isna().sum() == 6
+
+
+def test_text_becomes_text_in_parquet_wherever_it_begins(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = tmp_path / "own.csv"
+    rows = ["a,1,round,nan,"] * 40_000 + ["a,2,flat,1.5,late"]
+    table.write_text("\n".join(["position,cell,shape,ratio,remark", *rows]) + "\n")
+    read = pq.read_table(write_parquet(table)).to_pandas()
+    assert list(read.iloc[-1]) == ["a", 2, "flat", 1.5, "late"]
+    assert read["ratio"].isna().sum() == 40_000
+    table.write_text(f"{table.read_text()}a,one,flat,1,late\n")
+    with pytest.raises(InputError, match=r"own.csv cannot be written as Parquet.*'one'"):
+        write_parquet(table)
+    assert len(pq.read_table(tmp_path / "own.parquet")) == 40_001
 
 
 def test_parts_with_other_columns_are_joined_by_name(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from napari_beadscope.batch.naming import safe
 from napari_beadscope.core.errors import InputError, StorageError
@@ -28,7 +29,7 @@ TABLES_NAME = "tables"
 SAMPLES_NAME = "samples.csv"
 #: Columns of tables that hold whole numbers, and text.
 WHOLE = frozenset({"frame", "cell", "bead", "particle", "parent", "lineage", "area_px", "reason"})
-TEXT = frozenset({"position", "sample", "note", "state", "kind"})
+TEXT = frozenset({"position", "sample", "note", "state", "kind", "model", "problem"})
 _BLOCK = 1 << 20
 
 
@@ -132,15 +133,16 @@ def write_tables(
             some = [path for name, path in own.items() if samples.get(name) == sample]
             if some:
                 join_tables(some, tables / safe(step) / "samples" / f"{safe(sample)}.csv")
-        if parquet:
-            made.append(write_parquet(merged))
+    columnar = [write_parquet(merged) for merged in made] if parquet else []
     if samples:
         made.append(_write_samples(tables / SAMPLES_NAME, samples))
-    return made
+    return made + columnar
 
 
 def write_parquet(table: Path) -> Path:
-    """Write a table's Parquet beside it; whole numbers, text and numbers as `WHOLE` and `TEXT` say.
+    """Write a table's Parquet beside it: whole numbers, text and numbers, missing ones as null.
+
+    Columns are what `WHOLE` and `TEXT` say; others are text if the first rows are, else numbers.
 
     Raises
     ------
@@ -150,25 +152,44 @@ def write_parquet(table: Path) -> Path:
     check_parquet()
     import pyarrow as pa
     import pyarrow.csv as pa_csv
-    import pyarrow.parquet as pq
 
-    def kind(name: str) -> pa.DataType:
-        return pa.int64() if name in WHOLE else pa.string() if name in TEXT else pa.float64()
+    with pa_csv.open_csv(table) as rows:
+        seen = {field.name: field.type for field in rows.schema}
+
+    def kind(name: str, unknown: pa.DataType) -> pa.DataType:
+        if name in WHOLE or name in TEXT:
+            return pa.int64() if name in WHOLE else pa.string()
+        if pa.types.is_null(seen[name]):
+            return unknown
+        numeric = pa.types.is_integer(seen[name]) or pa.types.is_floating(seen[name])
+        return pa.float64() if numeric else pa.string()
 
     out = table.with_suffix(".parquet")
-    types = {name: kind(name) for name in columns_of(table)}
-    options = pa_csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=False)
     try:
-        with (
-            pa_csv.open_csv(table, convert_options=options) as rows,
-            whole_file(out) as new,
-            pq.ParquetWriter(new, rows.schema) as writer,
-        ):
-            for batch in rows:
-                writer.write_batch(batch)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{table} cannot be written as Parquet ({error})") from None
+        _convert(table, out, {name: kind(name, pa.float64()) for name in seen})
+    except pa.ArrowInvalid:  # a column whose first rows are empty is text after all
+        try:
+            _convert(table, out, {name: kind(name, pa.string()) for name in seen})
+        except pa.ArrowInvalid as error:
+            what = f"{table} cannot be written as Parquet ({error})"
+            raise InputError(what, "use the CSV, or write one kind of value in a column") from None
     return out
+
+
+def _convert(table: Path, out: Path, types: Mapping[str, Any]) -> None:
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pq
+
+    options = pa_csv.ConvertOptions(
+        column_types=types, null_values=["", "nan"], strings_can_be_null=False
+    )
+    with (
+        pa_csv.open_csv(table, convert_options=options) as rows,
+        whole_file(out) as new,
+        pq.ParquetWriter(new, rows.schema) as writer,
+    ):
+        for batch in rows:
+            writer.write_batch(batch)
 
 
 def check_parquet() -> None:
