@@ -288,7 +288,11 @@ class _Resolving:
     def _check_times(
         self, steps: tuple[PlannedStep, ...], positions: tuple[PlannedPosition, ...]
     ) -> None:
-        wanting = [step.name for step in steps if step.service.uses_times]
+        wanting = [
+            step.name
+            for step in steps
+            if getattr(step.service, "needs_times", step.service.uses_times)
+        ]
         silent = [one for one in positions if one.info.times_s is None]
         if wanting and silent:
             more = f" and {len(silent) - 1} more positions" if len(silent) > 1 else ""
