@@ -62,6 +62,31 @@ def test_a_bead_that_comes_later_has_one_number_over_chunks_even_after_a_gap(
     assert set(seen["bead"]) == {0, 1, 2, 3}
 
 
+def test_beads_that_come_into_an_empty_field_are_tracked(tmp_path: Path) -> None:
+    frames = [field([(90.0, 110.0)] if t >= 10 else [], seed=t) for t in range(20)]
+    chain = Chain(tmp_path, np.stack(frames), chunk_frames=5)
+    chain.run("find_beads")
+    chain.run("track_beads", new_beads=True, roi_size_px=48)
+    chain.run("link_beads")
+    rows = read_tracks(chain.outputs["link_beads"][0])
+    assert rows["frame"].tolist() == list(range(10, 20))
+    assert set(rows["bead"]) == {0}
+    assert np.abs(rows["y_px"] - 90).max() < 0.1
+
+
+@pytest.mark.parametrize("by", [7, 40])
+def test_a_field_that_jumps_is_followed(tmp_path: Path, by: int) -> None:
+    places = [(60.0, 60.0), (150.0, 70.0), (100.0, 150.0)]
+    moved = [(y + 3, x + by) for y, x in places]
+    frames = [field(places if t < 5 else moved, seed=t) for t in range(10)]
+    chain = Chain(tmp_path, np.stack(frames), chunk_frames=5)
+    chain.run("find_beads", roi_size_px=48)
+    chain.run("track_beads")
+    facts = chain.facts["track_beads"][1]
+    assert (facts["shift_y_px"], facts["shift_x_px"]) == pytest.approx((3, by), abs=0.3)
+    assert facts["trusted"] == 15
+
+
 def test_numbers_survive_chunks_whatever_order_beads_are_found_in() -> None:
     rng = np.random.default_rng(1)
     truth = rng.uniform(0, 500, (30, 2))

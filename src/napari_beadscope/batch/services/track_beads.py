@@ -31,6 +31,7 @@ from napari_beadscope.batch.services.bead_parts import (
     required,
     save_rows,
 )
+from napari_beadscope.batch.services.first_sight import FirstSight
 from napari_beadscope.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from napari_beadscope.batch.source import PositionInfo
     from napari_beadscope.core.types import Bead
     from napari_beadscope.tracking import ZLut
+
+USUAL_SIZE_PX = 64
 
 
 class TrackBeadsSettings(ServiceSettings):
@@ -86,19 +89,27 @@ class TrackBeads(Service):
 
         zlut = open_zlut(work, settings.zlut)
         placed = _resized(bead_places(work), settings.roi_size_px, zlut, work.position.shape)
+        size = _size(placed) if placed else _wanted_size(work, settings.roi_size_px, zlut)
+        tracker = open_tracker(work, settings.backend, settings.method, len(placed))
         channel = checked_channel(work, settings.channel)
-        beads, facts = _followed(work, settings, channel, placed)
+        seen = FirstSight(work, channel, size, tracker, zlut)
+        placed, facts = _followed(seen, settings, placed)
+        beads = [one.bead for one in placed]
+        if settings.new_beads:
+            new = _new(seen, beads, settings.min_score)
+            facts["new_beads"] = len(new)
+            beads += new
         rows = track_chunk(
             work.frames(channel),
             work.first,
             beads,
-            open_tracker(work, settings.backend, settings.method, len(beads)),
+            tracker,
             zlut,
             profiles=settings.profiles,
             checkpoint=work.checkpoint,
         )
         save_rows(work.output, rows)
-        return {**facts, **_counts(rows)}
+        return {**facts, **_counts(rows), "backend": tracker.name}
 
 
 class LookupZSettings(ServiceSettings):
@@ -187,55 +198,38 @@ def _resized(
     )
 
 
+def _wanted_size(work: Work, size_px: int | None, zlut: ZLut | None) -> int:
+    """Return the ROI size of beads where none was there at the start."""
+    most = zlut.size_px if zlut else USUAL_SIZE_PX
+    return min(size_px or most, *work.position.shape)
+
+
 def _followed(
-    work: Work, settings: TrackBeadsSettings, channel: int, placed: tuple[Placed, ...]
-) -> tuple[list[Bead], Facts]:
+    seen: FirstSight, settings: TrackBeadsSettings, placed: tuple[Placed, ...]
+) -> tuple[tuple[Placed, ...], Facts]:
     """Return the beads with ROIs where they are in this chunk, and how far the field has moved.
 
     It depends on the first frame of the chunk and the frame in which the beads were found, alone.
     """
-    from napari_beadscope.batch.beads.places import moved, shift_of
+    from napari_beadscope.batch.beads.places import moved
 
-    size, facts = _size(placed), Facts()
-    start = placed[0].frame if placed else work.first
-    if not placed or (work.first == start and not settings.new_beads):
-        return [one.bead for one in placed], facts
-    now, scores = _seen(work, channel, work.first, size)
-    if settings.follow and work.first != start:
-        key = ("seen", work.position.path, work.position.index, channel, start, size)
-        if key not in work.cache:
-            work.cache[key] = _seen(work, channel, start, size)[0]
-        shift = shift_of(work.cache[key], now, settings.follow_reach_px)
-        if shift is not None:
-            placed = moved(placed, shift, work.position.shape)
-        facts["followed"] = int(shift is not None)
-        facts["shift_y_px"], facts["shift_x_px"] = (round(by, 3) for by in shift or (0.0, 0.0))
-    beads = [one.bead for one in placed]
-    if settings.new_beads:
-        new = _new(now[scores >= settings.min_score], beads, work.position.shape)
-        facts["new_beads"] = len(new)
-        beads += new
-    return beads, facts
+    if not (settings.follow and placed) or placed[0].frame == seen.work.first:
+        return placed, {}
+    shift = seen.shift(placed, settings.follow_reach_px)
+    facts: Facts = {"followed": int(shift is not None)}
+    facts["shift_y_px"], facts["shift_x_px"] = (round(by, 3) for by in shift or (0.0, 0.0))
+    return (moved(placed, shift, seen.work.position.shape) if shift else placed), facts
 
 
-def _seen(work: Work, channel: int, frame: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return y, x of what looks like beads on a frame, best first, and the scores."""
-    from napari_beadscope.tracking import find_beads
-
-    found = find_beads(work.frames(channel, frame, frame + 1)[0], size_px=size)
-    return np.column_stack([found.y_px, found.x_px]), np.asarray(found.score)
-
-
-def _new(places: np.ndarray, beads: list[Bead], shape: tuple[int, int]) -> list[Bead]:
-    """Return beads at places that no ROI is around, numbered -1, -2, ..."""
+def _new(seen: FirstSight, beads: list[Bead], min_score: float) -> list[Bead]:
+    """Return beads on the chunk's first frame that no ROI is around, numbered -1, -2, ..."""
     from napari_beadscope.core.types import Bead, Roi
 
-    size = beads[0].roi.size
-    known = np.array([bead.roi.centre_px for bead in beads])
+    known = [bead.roi.centre_px for bead in beads]
     new: list[Bead] = []
-    for y, x in places.tolist():
-        roi = Roi.around(y, x, size)
-        away = np.abs(known - (y, x)).max(axis=1).min()
-        if away > size / 2 and roi.inside(shape):
+    for y, x in seen.found(seen.work.first, min_score).tolist():
+        roi = Roi.around(y, x, seen.size_px)
+        near = any(max(abs(y - at_y), abs(x - at_x)) <= seen.size_px / 2 for at_y, at_x in known)
+        if not near and roi.inside(seen.work.position.shape):
             new.append(Bead(-1 - len(new), roi))
     return new
