@@ -166,3 +166,14 @@ def test_a_result_that_is_gone_is_said(tmp_path: Path) -> None:
     assert (folder / "report.html").read_bytes() == before
     with pytest.raises(InputError, match="is not the output of a batch"):
         write_report(tmp_path)
+
+
+def test_of_long_movies_some_frames_are_drawn_and_all_are_counted(tmp_path: Path) -> None:
+    def long(position: str, first: int, last: int) -> bytes:
+        return cells_csv(position, 500 * first, 500 * last, cells=2)
+
+    folder = make_batch(tmp_path / "out", (0,), content=long)
+    page = Page(write_report(folder))
+    assert "20,000 rows" in page.text
+    assert "of long movies every second frame" in page.text
+    assert len(page.html) < 100_000

@@ -103,7 +103,7 @@ def read_traces(
 
     keys = [name for name in ("position", series.kind) if name]
     wanted = [name for name in columns_of(series.table) if name in {*keys, series.x, series.y}]
-    types: dict[str, Any] = {"position": str, series.x: float, series.y: float}
+    types: dict[str, Any] = {"position": "category", series.x: float, series.y: float}
     if series.kind:
         types[series.kind] = "int64"
     types = {name: types[name] for name in wanted}
@@ -124,7 +124,7 @@ def read_traces(
         rows["position"] = series.table.stem
     if not series.kind:
         rows["number"] = 0
-    grouped = rows.groupby(["position", series.kind or "number"], sort=True)
+    grouped = rows.groupby(["position", series.kind or "number"], sort=True, observed=True)
     for (position, number), some in grouped:
         x, y = some[series.x].to_numpy(), some[series.y].to_numpy()
         order = np.argsort(x, kind="stable")

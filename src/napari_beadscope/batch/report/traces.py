@@ -5,7 +5,8 @@ Owns which positions, columns and traces are shown when there are too many. Must
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from napari_beadscope.batch.outcome import Outcome
 from napari_beadscope.batch.report.charts import PALETTE, Curve, legend, line_chart
 from napari_beadscope.batch.tables import columns_of, is_table
 
-#: At most so many positions are drawn, with so many traces each.
-MAX_POSITIONS, MAX_TRACES = 16, 30
+#: At most so many positions are drawn, with so many traces each, and about so many frames.
+MAX_POSITIONS, MAX_TRACES, MAX_FRAMES = 16, 30, 4000
+_BLOCK_ROWS = 1_000_000
 _COLUMNS = ("intensity_total_", "area_px", "x_nm", "y_nm", "z_nm")
 _MAX_COLUMNS = 3
 _ABOUT = ("x_nm", "y_nm")  # drawn about their medians: how beads move, not where they are
@@ -29,7 +31,8 @@ _UNITS_S = ((2 * 86400.0, 3600.0, "h"), (7200.0, 3600.0, "h"), (300.0, 60.0, "mi
 class Shown:
     """What is shown of one table.
 
-    ``charts`` are by what they show; ``things`` is how many there are of which kind, by position.
+    ``charts`` are by what they show; ``things`` is how many there are of which kind, by position;
+    every `stride`-th frame is drawn.
     """
 
     step: str
@@ -39,6 +42,7 @@ class Shown:
     counts: str = ""
     charts: dict[str, list[str]] = field(default_factory=dict)
     left_out: str = ""
+    stride: int = 1
 
 
 def chosen(names: Sequence[str], most: int) -> list[str]:
@@ -77,66 +81,93 @@ def _table(
 ) -> Shown:
     shown, drawn = Shown(step, kind), _drawn(columns)
     names, counts = set(chosen(list(parts), MAX_POSITIONS)), []
-    most = 0
+    wanted = [kind, "frame", *drawn, *(["time_s"] if "time_s" in columns else [])]
+    most, x_label = 0, ""
     for number, (position, paths) in enumerate(parts.items()):
-        wanted = [kind, "frame"]
-        wanted += (
-            [*drawn, *(["time_s"] if "time_s" in columns else [])] if position in names else []
-        )
-        rows = _read(paths, wanted)
-        shown.things[position] = int(rows[kind].nunique())
-        shown.rows += len(rows)
-        most = max(most, shown.things[position])
-        if position not in names:
+        seen = _scan(paths, kind)
+        shown.things[position] = len(seen.rows)
+        shown.rows += sum(seen.rows.values())
+        if position not in names or not seen.rows:
             continue
+        most = max(most, len(seen.rows))
+        shown.stride = max(shown.stride, seen.stride)
+        rows = _read(paths, wanted, seen.stride)
         x, x_label = _axis(rows)
         rows = rows.assign(x_axis=x)
+        at = rows.groupby("frame")["x_axis"].first()
+        there = seen.per_frame[at.index.to_numpy()].astype(float)
         color = PALETTE[number % len(PALETTE)]
-        per_frame = rows.groupby("frame").agg(x=("x_axis", "first"), n=(kind, "nunique"))
-        counts.append(
-            Curve(
-                per_frame["x"].to_numpy(float),
-                per_frame["n"].to_numpy(float),
-                "count",
-                color,
-                position,
-            )
-        )
+        counts.append(Curve(at.to_numpy(float), there, "count", color, position))
         for column in drawn:
-            curves = _curves(rows, kind, column, position, flags)
+            curves = _curves(rows, kind, column, position, seen, flags)
             chart = line_chart(position, curves, x_label, _label(column))
             shown.charts.setdefault(column, []).append(chart)
     if counts:
         title = f"{kind}s in each frame ({step})"
         chart = line_chart(title, counts, x_label, f"{kind}s", from_zero=True)
         shown.counts = f"<div>{chart}{legend(counts)}</div>"
-    shown.left_out = _left_out(kind, len(parts), len(names), most)
+    shown.left_out = _left_out(shown, len(parts), len(names), most)
     return shown
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How many rows each thing has, how many things each frame, and every how many-th is drawn."""
+
+    rows: Counter[int]
+    per_frame: np.ndarray
+    stride: int
+
+
+def _scan(paths: Sequence[Path], kind: str) -> _Seen:
+    """Count a position's rows, some at a time, however many there are."""
+    rows: Counter[int] = Counter()
+    per_frame = np.zeros(0, np.int64)
+    for some in _blocks(paths, [kind, "frame"]):
+        numbers, count = np.unique(some[kind].to_numpy(), return_counts=True)
+        rows.update(dict(zip(numbers.tolist(), count.tolist())))
+        found = np.bincount(some["frame"].to_numpy(), minlength=len(per_frame))
+        found[: len(per_frame)] += per_frame
+        per_frame = found
+    return _Seen(rows, per_frame, max(1, int((per_frame > 0).sum()) // MAX_FRAMES))
+
+
+def _blocks(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[Any]:
+    import pandas as pd
+
+    for path in paths:
+        with pd.read_csv(path, usecols=list(columns), chunksize=_BLOCK_ROWS) as blocks:
+            for some in blocks:
+                if len(some):
+                    yield some
+
+
+def _read(paths: Sequence[Path], columns: Sequence[str], stride: int) -> Any:
+    import pandas as pd
+
+    some = [rows[rows["frame"] % stride == 0] for rows in _blocks(paths, columns)]
+    return pd.concat(some, ignore_index=True)
 
 
 def _label(column: str) -> str:
     return f"{column} less its median" if column in _ABOUT else column
 
 
-def _left_out(kind: str, positions: int, drawn: int, most: int) -> str:
+def _left_out(shown: Shown, positions: int, drawn: int, most: int) -> str:
     words = []
     if positions > drawn:
         words.append(f"{drawn} of {positions} positions are drawn, evenly over all")
     if most > MAX_TRACES:
-        words.append(f"at most {MAX_TRACES} {kind}s of each, those that are there longest")
+        words.append(f"at most {MAX_TRACES} {shown.kind}s of each, those that are there longest")
+    if shown.stride > 1:
+        which = {2: "second", 3: "third"}.get(shown.stride, f"{shown.stride}th")
+        words.append(f"of long movies every {which} frame")
     return "; ".join(words)
 
 
 def _drawn(columns: Sequence[str]) -> list[str]:
     found = [name for start in _COLUMNS for name in columns if name.startswith(start)]
     return found[:_MAX_COLUMNS]
-
-
-def _read(paths: Sequence[Path], columns: Sequence[str]) -> Any:
-    import pandas as pd
-
-    parts = [pd.read_csv(path, usecols=list(columns)) for path in paths]
-    return pd.concat(parts, ignore_index=True)
 
 
 def _axis(rows: Any) -> tuple[np.ndarray, str]:
@@ -152,11 +183,11 @@ def _axis(rows: Any) -> tuple[np.ndarray, str]:
 
 
 def _curves(
-    rows: Any, kind: str, column: str, position: str, flags: Mapping[Thing, Flag]
+    rows: Any, kind: str, column: str, position: str, seen: _Seen, flags: Mapping[Thing, Flag]
 ) -> list[Curve]:
     """Return a thin curve for each of some things, and the median of all."""
-    lengths = rows.groupby(kind).size().sort_values(ascending=False, kind="stable")
-    numbers = sorted(lengths.index[:MAX_TRACES].tolist())
+    longest = sorted(seen.rows, key=lambda number: (-seen.rows[number], number))
+    numbers = sorted(longest[:MAX_TRACES])
     curves = []
     for at, number in enumerate(numbers):
         some = rows[rows[kind] == number].sort_values("frame")
@@ -176,5 +207,5 @@ def _curves(
     if len(numbers) > 3 and not column.endswith("_nm"):  # where beads are says nothing together
         middle = rows.groupby("frame").agg(x=("x_axis", "first"), y=(column, "median"))
         x, y = middle["x"].to_numpy(float), middle["y"].to_numpy(float)
-        curves.append(Curve(x, y, "median", "black", f"median of all {len(lengths)}"))
+        curves.append(Curve(x, y, "median", "black", f"median of all {len(longest)}"))
     return curves
