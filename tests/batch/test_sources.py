@@ -153,6 +153,13 @@ def test_a_truncated_tiff_never_passes_as_a_whole_one(kind: str, tmp_path: Path)
         assert all(np.array_equal(got, truth) for got, truth in zip(frames, STACK[:, 0]))
 
 
+def test_pixels_behind_a_cut_chain_do_not_make_a_shorter_movie(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.tif", STACK[:, 0], metadata=None)  # directories at the end
+    frames, error = _read_on(_cut(path, 0.9))
+    assert "is damaged (the file is cut after 1 planes)" in str(error)
+    assert all(np.array_equal(got, truth) for got, truth in zip(frames, STACK[:, 0]))
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_a_plain_tiff_that_is_cut_does_not_pass_as_a_shorter_one(
     compression: str | None, tmp_path: Path

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,16 +31,6 @@ from napari_beadscope.core.errors import InputError
 from napari_beadscope.devices.replay.source import to_grey
 
 _POSITIONS, _CHANNELS, _IN_TURN = "PRM", "C", "TZIQ"
-_DAMAGE = (
-    struct.error,
-    ValueError,
-    OSError,
-    RuntimeError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AttributeError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,7 @@ class TiffSource(SourceBase):
         super().__init__(path)
         try:
             self._file = tifffile.TiffFile(path)
-        except (tifffile.TiffFileError, *_DAMAGE) as error:
+        except Exception as error:  # damaged files lead to errors of every kind
             raise InputError(f"{path} cannot be read as TIFF ({error})", "check the file") from (
                 error
             )
@@ -78,11 +67,12 @@ class TiffSource(SourceBase):
         try:
             self._chain = walk(path)
             self._places: list[_Place] = []
+            self._whole: list[int] = []  # frames that are described
             self._positions = self._look()
         except InputError:
             self._file.close()
             raise
-        except (tifffile.TiffFileError, *_DAMAGE) as error:
+        except Exception as error:  # damaged files lead to errors of every kind
             self._file.close()
             raise InputError(f"{path} is a damaged TIFF ({error})", "copy it again") from error
 
@@ -147,6 +137,7 @@ class TiffSource(SourceBase):
         series, sizes = place.series, _sizes(place.series)
         frames = math.prod(sizes.get(axis, 1) for axis in _IN_TURN)
         channels = sizes.get("C", 1)
+        self._whole.append(frames)
         if self._chain.cut and not (ome or self._file.is_imagej or self._file.is_shaped):
             frames += 1  # who reads to the end is told that there was more
         times = ome.times_s if ome else self._imagej_times(frames)
@@ -198,6 +189,8 @@ class TiffSource(SourceBase):
         """Return one plane; SourceError if it is not whole."""
         place = self._places[position]
         series = place.series
+        if number >= self._whole[position]:
+            raise self._missing(number, self._chain.words)
         plane = _plane(series, place.along, channel, number)
         if series.dataoffset is not None:
             return self._contiguous(series, plane, number)
@@ -219,14 +212,13 @@ class TiffSource(SourceBase):
         return _grey(image.astype(dtype.newbyteorder("="), copy=False), shape)
 
     def _page(self, series: Any, plane: int, number: int, channel: int) -> np.ndarray:
-        import tifffile
 
         try:
             page = series.pages[plane] if plane < len(series.pages) else None
             if page is None:
                 raise SourceError(
                     f"frame {number} of channel {channel} of {self.path} is not in the file",
-                    self._chain.words or "copy it again, or use the frames before it",
+                    "copy it again, or use the frames before it",
                 )
             with _opened(page.parent.filehandle):
                 page = page.aspage()
@@ -234,7 +226,7 @@ class TiffSource(SourceBase):
                 return _grey(np.asarray(page.asarray()), _plane_shape(series))
         except SourceError:
             raise
-        except (tifffile.TiffFileError, *_DAMAGE) as error:
+        except Exception as error:  # damaged files lead to errors of every kind
             raise self._missing(number, f"it cannot be decoded: {error}") from error
 
     def _check_whole(self, page: Any, number: int) -> None:

@@ -27,7 +27,7 @@ class Chain:
         """What a cut file means for people; '' for a whole one."""
         if not self.cut:
             return ""
-        return f"the file is cut after {self.pages} planes: copy it again, or use those frames"
+        return f"the file is cut after {self.pages} planes"
 
 
 def walk(path: Path) -> Chain:
@@ -48,6 +48,8 @@ def walk(path: Path) -> Chain:
             seen.add(offset)
             file.seek(offset)
             entries = form.number(form.count, file.read(form.width(form.count)))
+            if entries * form.entry > size:
+                return Chain(pages, True, described)
             tags = file.read(entries * form.entry)
             after = file.read(form.width(form.pointer))
             if len(tags) < entries * form.entry or len(after) < form.width(form.pointer):

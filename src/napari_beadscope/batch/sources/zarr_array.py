@@ -208,11 +208,15 @@ def read_json(file: Path) -> dict[str, Any]:
 def _read_layout(folder: Path) -> _Layout:
     try:
         new = read_json(folder / "zarr.json")
+        layout = None
         if new.get("node_type") == "array":
-            return _layout_3(new, folder)
-        old = read_json(folder / ".zarray")
-        if old:
-            return _layout_2(old, folder)
+            layout = _layout_3(new, folder)
+        elif old := read_json(folder / ".zarray"):
+            layout = _layout_2(old, folder)
+        if layout is not None:
+            if len(layout.chunks) != len(layout.shape) or min(layout.chunks) < 1:
+                raise ValueError(f"chunks of {layout.chunks}")
+            return layout
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"the metadata of the array in {folder} are damaged ({error!r})", "copy it again"

@@ -41,7 +41,7 @@ class VideoFrames(Closing):
         self.name = str(path)
         try:
             self._container = av.open(self.name)
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError, ValueError) as error:  # also names that are no text
             raise InputError(f"{path} is not a movie ({error})", "check the file") from error
         try:
             if not self._container.streams.video:
