@@ -10,6 +10,7 @@ from napari_beadscope.batch.merge import merge
 from napari_beadscope.batch.planning import open_plan
 from napari_beadscope.batch.report.write import write_report
 from napari_beadscope.batch.run import run_batch
+from napari_beadscope.batch.status import read_status
 
 from .conftest import Case
 
@@ -38,6 +39,7 @@ def test_two_parts_are_the_whole_and_nothing_is_computed_again(case: Case) -> No
     every = case.folder / "all"
     merged = merge([one, two], every)
     assert (merged.positions, merged.missing) == (3, 0)
+    assert read_status(every).state == "complete"
     assert made_in(every) == made_in(case.out)
     case.forget_computed()
     again = run_batch(open_plan(every / "plan.yaml"), verify=True)
@@ -54,6 +56,7 @@ def test_what_failed_in_one_is_computed_after_merging(case: Case) -> None:
     assert "upside down" in write_report(one).read_text()
     every = case.folder / "all"
     assert merge([two, one], every).missing > 0
+    assert read_status(every).state == "interrupted"
     (case.faults / "raise-cells1-sums-4").unlink()
     case.forget_computed()
     again = run_batch(open_plan(every / "plan.yaml"))

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from napari_beadscope.batch.flags import FLAGS_NAME, Flag, Thing, change_flags, read_flags
 from napari_beadscope.batch.journal import Journal, Row
+from napari_beadscope.batch.monitor import LIVE_NOTE, Snapshot
 from napari_beadscope.batch.outcome import POSITIONS_NOTE, Field, outcome_of
 from napari_beadscope.batch.plan import Plan, Sample
 from napari_beadscope.batch.plan_file import load_plan, plan_mistakes
@@ -260,6 +262,9 @@ def _write(
         journal.adopt(row if row.state in ("done", "failed") else _again(row) for row in rows)
         with journal.writing():
             journal.set_note(POSITIONS_NOTE, [one.to_dict() for one in fields])
+            state = "complete" if len(done) == len(rows) else "interrupted"
+            told = msgspec.structs.replace(Snapshot.nothing(), state=state)
+            journal.set_note(LIVE_NOTE, msgspec.to_builtins(told))
 
 
 def _again(row: Row) -> Row:
