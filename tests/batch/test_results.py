@@ -163,6 +163,19 @@ def test_results_are_written_at_most_once_a_second_and_at_the_end(tmp_path: Path
         assert results.finish()
 
 
+def test_halves_that_a_killed_run_left_are_removed(tmp_path: Path) -> None:
+    folder = make_batch(tmp_path / "out")
+    halves = [folder / ".processing_results.0a1b2c3d.part.yaml"]
+    halves.append(folder / "tables" / "extract" / ".cells_p000.0a1b2c3d.part.csv")
+    halves[1].parent.mkdir(parents=True)
+    for path in halves:
+        path.write_text("half")
+    (folder / ".mine.part.txt").write_text("kept")
+    with Journal.open(folder) as journal:
+        Results(folder, journal).finish()
+    assert [path for path in folder.rglob(".*") if path.is_file()] == [folder / ".mine.part.txt"]
+
+
 def test_flags_are_kept_beside_results_and_never_in_them(tmp_path: Path) -> None:
     folder = make_batch(tmp_path / "out")
     write_everything(read_outcome(folder))

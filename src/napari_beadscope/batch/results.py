@@ -20,7 +20,7 @@ import yaml
 from napari_beadscope import __version__
 from napari_beadscope.batch.journal import Journal
 from napari_beadscope.batch.outcome import Outcome, Part, read_outcome
-from napari_beadscope.batch.tables import write_tables
+from napari_beadscope.batch.tables import TABLES_NAME, write_tables
 from napari_beadscope.core.errors import StorageError
 from napari_beadscope.core.whole_file import whole_file
 
@@ -82,14 +82,25 @@ class Results:
     def finish(self, *, parquet: bool = False) -> list[Path]:
         """Write file and tables at the end of a run, however it ended; return the tables.
 
+        Halves of files that a killed run has left are removed.
+
         Raises
         ------
         StorageError
             Something cannot be written.
         """
+        _remove_halves(self._folder)
         outcome = read_outcome(self._folder, self._journal)
         self._tables = write_everything(outcome, parquet=parquet)
         return self._tables
+
+
+def _remove_halves(folder: Path) -> None:
+    """Remove what `whole_file` was writing here when its process was killed."""
+    halves = [*folder.glob(f".{Path(RESULTS_NAME).stem}.*.part.yaml")]
+    halves += (folder / TABLES_NAME).rglob(".*.part.*")
+    for path in halves:
+        path.unlink(missing_ok=True)
 
 
 def write_everything(outcome: Outcome, *, parquet: bool = False) -> list[Path]:
