@@ -27,6 +27,7 @@ def _load(name: str) -> Any:
     return module
 
 
+_load("batches")
 _load("fake_motors")
 fake_scope = _load("fake_scope")
 

@@ -93,22 +93,40 @@ def start_run(plan: Path, output: Path | None = None) -> StartedRun:
     return StartedRun(plan, process, log)
 
 
-def process_of(folder: Path, pid: int) -> int:
-    """Return `pid` if that process is the run that writes into a batch's folder, else 0.
+def process_of(folder: Path, pid: int = 0) -> int:
+    """Return the process of the run that writes into a batch's folder, 0 if there is none.
 
-    A number may belong to another process by now: the run is the one that has the folder's lock
-    open.
+    Parameters
+    ----------
+    folder : Path
+        The batch's folder.
+    pid : int
+        The process that it is likely to be. A number may belong to another process by now: the
+        run is the one that has the folder's lock open.
     """
     import psutil
 
-    if pid <= 0 or not is_running(folder):
+    if not is_running(folder):
         return 0
     lock = str((folder / LOCK_NAME).resolve())
-    try:
-        files = [os.path.realpath(one.path) for one in psutil.Process(pid).open_files()]
-    except (psutil.Error, OSError):
-        return 0
-    return pid if lock in files else 0
+    if _has_open(pid, lock):
+        return pid
+    ours = (
+        one.pid
+        for one in psutil.process_iter(["cmdline"])
+        if any("beadscope" in word for word in one.info["cmdline"] or ())
+    )
+    return next((one for one in ours if _has_open(one, lock)), 0)
+
+
+def _has_open(pid: int, path: str) -> bool:
+    import psutil
+
+    if pid <= 0:
+        return False
+    with contextlib.suppress(psutil.Error, OSError):
+        return path in (os.path.realpath(one.path) for one in psutil.Process(pid).open_files())
+    return False
 
 
 def drain(pid: int) -> None:

@@ -133,7 +133,8 @@ class Journal(Closing):
                 database.execute("PRAGMA synchronous = FULL")
                 (found,) = database.execute("PRAGMA user_version").fetchone()
                 _check_format(path, found)
-                database.executescript(_TABLES)
+                # All tables or none: somebody may be looking already.
+                database.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
                 database.execute(f"PRAGMA user_version = {_FORMAT}")
             except BaseException:
                 database.close()

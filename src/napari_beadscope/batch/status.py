@@ -43,7 +43,8 @@ def read_status(folder: str | Path) -> Snapshot:
     steps: dict[tuple[str, str], StepProgress] = {}
     for count in counts:
         place = (count.position, count.step)
-        step = steps.setdefault(place, StepProgress(*place))
+        # Steps come in the plan's order by their last units, in whatever state those are.
+        step = steps[place] = steps.pop(place, StepProgress(*place))
         step.units += count.units
         step.frames += count.frames
         if count.state == "done":

@@ -16,7 +16,7 @@ from napari_beadscope.batch.planning import open_plan
 from napari_beadscope.batch.run import PLAN_NAME
 from napari_beadscope.batch.run_lock import is_running
 from napari_beadscope.batch.status import read_status
-from napari_beadscope.core.errors import BeadscopeError
+from napari_beadscope.core.errors import BeadscopeError, InputError
 
 _MOST_FAILURES = 200
 #: States of a batch that a run writes into.
@@ -71,7 +71,12 @@ def look_at(folder: Path) -> BatchLook:
     """
     if not is_batch(folder):
         return BatchLook(folder, "starting" if is_running(folder) else "new")
-    now = read_status(folder)
+    try:
+        now = read_status(folder)
+    except InputError:
+        if is_running(folder):  # its journal is just being made
+            return BatchLook(folder, "starting")
+        raise
     state = now.state
     if state == "cut off" and now.steps and all(step.is_over for step in now.steps):
         state = "failed" if any(step.failed for step in now.steps) else "complete"

@@ -47,6 +47,11 @@ def text_of(dock: Any, name: str) -> str:
     return dock.cards[name].position.text()
 
 
+def click(button: Any, qtbot: Any) -> None:
+    qtbot.waitUntil(button.isEnabled, **PATIENCE)
+    qtbot.mouseClick(button, LEFT)
+
+
 def type_target(dock: Any, name: str, text: str, qtbot: Any) -> None:
     edit = dock.cards[name].target.lineEdit()
     edit.setFocus()
@@ -82,7 +87,7 @@ def test_cards_show_place_unit_and_limits_as_they_change(dock: Any, scope: Any, 
 def test_go_to_by_button_and_enter(dock: Any, scope: Any, qtbot: Any) -> None:
     card = dock.cards["focus"]
     card.target.setValue(3.5)
-    qtbot.mouseClick(card.go, LEFT)
+    click(card.go, qtbot)
     qtbot.waitUntil(lambda: text_of(dock, "focus") == "3.500 µm", **PATIENCE)
     type_target(dock, "magnet", "7", qtbot)
     qtbot.waitUntil(lambda: text_of(dock, "magnet") == "7.000 mm", **PATIENCE)
@@ -100,19 +105,19 @@ def test_beyond_the_limits_is_refused_with_the_limits(
     card.steps.setCurrentIndex(card.steps.count() - 1)
     type_target(dock, "magnet", "9", qtbot)
     qtbot.waitUntil(lambda: text_of(dock, "magnet") == "9.000 mm", **PATIENCE)
-    qtbot.mouseClick(card.more, LEFT)  # 2 mm, but the end comes first
+    click(card.more, qtbot)  # 2 mm, but the end comes first
     qtbot.waitUntil(lambda: text_of(dock, "magnet") == "10.000 mm", **PATIENCE)
-    qtbot.mouseClick(card.more, LEFT)
+    click(card.more, qtbot)
     assert "highest position" in live.session.model.messages[-1].text
 
 
 def test_jog_by_buttons_and_keys(dock: Any, scope: Any, qtbot: Any) -> None:
     card = dock.cards["focus"]
     assert card.step == 0.1
-    qtbot.mouseClick(card.more, LEFT)
+    click(card.more, qtbot)
     qtbot.waitUntil(lambda: text_of(dock, "focus") == "0.100 µm", **PATIENCE)
     card.steps.setCurrentIndex(card.steps.findData(1.0))
-    qtbot.mouseClick(card.less, LEFT)
+    click(card.less, qtbot)
     qtbot.waitUntil(lambda: text_of(dock, "focus") == "−0.900 µm", **PATIENCE)
     card.setFocus()
     qtbot.keyClick(card, Qt.Key.Key_Up)
@@ -129,7 +134,7 @@ def test_jogs_add_up_while_the_motor_is_on_its_way(dock: Any, scope: Any, qtbot:
     scope.slow = True
     card = dock.cards["focus"]
     for _ in range(3):
-        qtbot.mouseClick(card.more, LEFT)
+        click(card.more, qtbot)
     qtbot.waitUntil(lambda: scope.readings["focus"].target == pytest.approx(0.3), **PATIENCE)
     qtbot.waitUntil(lambda: card.state.text() == "→ 0.300 µm", **PATIENCE)
     assert text_of(dock, "focus") == "0.000 µm"
@@ -147,10 +152,10 @@ def test_stop_one_all_and_by_escape(dock: Any, scope: Any, qtbot: Any) -> None:
         return [reading.moving for reading in scope.motors()]
 
     send()
-    qtbot.mouseClick(dock.cards["focus"].stop, LEFT)
+    click(dock.cards["focus"].stop, qtbot)
     qtbot.waitUntil(lambda: moving() == [False, True], **PATIENCE)
     send()
-    qtbot.mouseClick(dock.stop_all, LEFT)
+    click(dock.stop_all, qtbot)
     qtbot.waitUntil(lambda: moving() == [False, False], **PATIENCE)
     send()
     dock.cards["magnet"].setFocus()
@@ -194,25 +199,25 @@ def test_a_motor_that_the_z_lock_holds_can_only_be_stopped(
     qtbot.keyClick(card, Qt.Key.Key_Up)
     assert "move" not in scope.calls
     assert "ends the Z-lock" in card.stop.toolTip()
-    qtbot.mouseClick(card.stop, LEFT)
+    click(card.stop, qtbot)
     qtbot.waitUntil(lambda: "stop_motor" in scope.calls, **PATIENCE)
 
 
 def test_add_a_motor_with_options(dock: Any, scope: Any, live: SessionHost, qtbot: Any) -> None:
-    qtbot.mouseClick(dock.unfold, LEFT)
+    click(dock.unfold, qtbot)
     assert dock.adding.isVisible()
     assert dock.adding.name.text() == "focus"
     assert dock.adding.options.editor("speed").suffix() == " µm/s"
     dock.adding.options.editor("high").setValue(20.0)
-    qtbot.mouseClick(dock.adding.add, LEFT)
+    click(dock.adding.add, qtbot)
     qtbot.waitUntil(lambda: bool(live.session.model.messages), **PATIENCE)
     assert "already: choose another name" in live.session.model.messages[-1].text
     dock.adding.name.setText("stage")
-    qtbot.mouseClick(dock.adding.add, LEFT)
+    click(dock.adding.add, qtbot)
     qtbot.waitUntil(lambda: "stage" in dock.cards, **PATIENCE)
     assert dock.cards["stage"].state.text() == "−50 to 20 µm"
     dock.adding.name.setText("  ")
-    qtbot.mouseClick(dock.adding.add, LEFT)
+    click(dock.adding.add, qtbot)
     assert "no name" in live.session.model.messages[-1].text
 
 
@@ -233,23 +238,24 @@ def test_motors_come_back_until_they_are_removed(
 ) -> None:
     answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
     monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
-    qtbot.mouseClick(dock.unfold, LEFT)
+    click(dock.unfold, qtbot)
     dock.adding.kind.setCurrentIndex(dock.adding.kind.findText("rotation", contains))
     assert dock.adding.name.text() == "rotation"
     dock.adding.options.editor("speed").setValue(3.0)
-    qtbot.mouseClick(dock.adding.add, LEFT)
+    click(dock.adding.add, qtbot)
     qtbot.waitUntil(lambda: "rotation" in kept(), **PATIENCE)
     assert kept() == {
         "focus": {"id": "simulated-focus", "options": {}},
         "magnet": {"id": "simulated-magnet", "options": {}},
         "rotation": {"id": "simulated-rotation", "options": {"speed": 3.0}},
     }
+    qtbot.waitUntil(lambda: "rotation" in dock.cards, **PATIENCE)
     card = dock.cards["rotation"]
     assert card.step == 1.0
     assert card.steps.currentText() == "step 1 turn"
-    qtbot.mouseClick(card.remove, LEFT)  # on second thoughts
+    click(card.remove, qtbot)  # on second thoughts
     assert "remove_hardware" not in scope.calls
-    qtbot.mouseClick(card.remove, LEFT)
+    click(card.remove, qtbot)
     qtbot.waitUntil(lambda: "rotation" not in dock.cards, **PATIENCE)
     qtbot.waitUntil(lambda: list(kept()) == ["focus", "magnet"], **PATIENCE)
 
@@ -266,7 +272,7 @@ def test_a_class_of_ones_own_from_its_file(
         "class Valve: pass\n"
     )
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
-    qtbot.mouseClick(dock.unfold, LEFT)
+    click(dock.unfold, qtbot)
     adding = dock.adding
     adding.kind.setCurrentIndex(adding.kind.findText("A class of your own"))
     adding.browse.click()
@@ -276,7 +282,7 @@ def test_a_class_of_ones_own_from_its_file(
     adding.options.editor("port").editingFinished.emit()
     assert adding.options.editor("speed").value() == 2.5
     assert adding.options.editor("slow").isChecked()
-    qtbot.mouseClick(adding.add, LEFT)
+    click(adding.add, qtbot)
     qtbot.waitUntil(lambda: "lift" in dock.cards, **PATIENCE)
     assert scope.readings["lift"].info.motor == f"{file}:Lift"
     qtbot.waitUntil(lambda: kept().get("lift", {}).get("options") == {"port": "COM3"}, **PATIENCE)
@@ -303,8 +309,8 @@ def test_connected_motors_are_searched_for(
         DeviceInfo("other:X", "Other stage", "none is connected", "stage"),
     )
     monkeypatch.setattr("napari_beadscope.devices.find_motors", lambda: there)
-    qtbot.mouseClick(dock.unfold, LEFT)
-    qtbot.mouseClick(dock.adding.search, LEFT)
+    click(dock.unfold, qtbot)
+    click(dock.adding.search, qtbot)
     qtbot.waitUntil(lambda: dock.adding.kind.itemText(0) == "Stage 4711", **PATIENCE)
     assert dock.adding.kind.findText("Other stage") == -1
     dock.adding.kind.setCurrentIndex(0)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _POLL_MS = 1000
 _SLOWER = 4  # as long as nothing runs
 _WIDE_PX = 620
+_TABS_PX = 340  # of all tabs, with counts
+_ANY_PX = 16_777_215
 _ERRORS, _WORKERS = "Errors", "Workers"
 _PLANS = "Plans (*.yaml *.yml);;All files (*)"
 _PICK = "A plan, or the folder of a batch's results: type, choose, or take one of the last ones"
@@ -57,6 +59,7 @@ class JobsDock(Dock):
         self.presenter = BatchJobsPresenter(self.session, self._show)
         self.results = BatchResultsPresenter(self.session, self.host.viewer, self._show_results)
         self._build_head()
+        self._build_line()
         self.steps = StepTable(self._step_opened)
         self.steps.selectionModel().selectionChanged.connect(lambda *_: self._show_allowed())
         self.found = ResultsPanel(self.results)
@@ -107,19 +110,23 @@ class JobsDock(Dock):
                 row.addStretch()
             self.head.addLayout(row, int(self.path in widgets))
         self.body.addLayout(self.head)
+
+    def _build_line(self) -> None:
         self.state = QElidingLabel()
         policy = self.state.sizePolicy()
         policy.setVerticalPolicy(QSizePolicy.Policy.Minimum)
         self.state.setSizePolicy(policy)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
-        self.bar.setMaximumWidth(160)
+        self.bar.setMaximumWidth(90)
         self.bar.setToolTip("Which part of all units is done")
-        line = QHBoxLayout()
+        self.line = QWidget()
+        line = QHBoxLayout(self.line)
+        line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(4)
         line.addWidget(self.state, 1)
         line.addWidget(self.bar)
-        self.body.addLayout(line)
+        self.body.addWidget(self.line)
 
     # its life
 
@@ -157,6 +164,16 @@ class JobsDock(Dock):
         wide = self.width() >= _WIDE_PX
         directions = QBoxLayout.Direction
         self.head.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
+        if wide:
+            self.line.setFixedWidth(self.width() - _TABS_PX)
+            if self.tabs.cornerWidget() is None:
+                self.tabs.setCornerWidget(self.line)
+        elif self.tabs.cornerWidget() is not None:
+            self.tabs.setCornerWidget(None)
+            self.line.setMinimumWidth(0)
+            self.line.setMaximumWidth(_ANY_PX)
+            self.body.insertWidget(1, self.line)
+        self.line.show()
 
     def _tick(self) -> None:
         self._ticks += 1

@@ -57,6 +57,7 @@ class BatchJobsPresenter:
         self.reading: Reading | None = None
         self.started: StartedRun | None = None
         self._stopping = False
+        self._began = False  # the run that was started here has been seen at work
 
     # which batch
 
@@ -103,8 +104,9 @@ class BatchJobsPresenter:
 
     def _took(self, reading: Reading) -> None:
         self.reading = reading
-        if reading.look is not None and not reading.look.is_on:
-            self._stopping = False
+        on = reading.look is not None and reading.look.is_on
+        self._began = self._began or on
+        self._stopping = self._stopping and (on or not self._began)
         self._note_end()
         self._changed()
 
@@ -175,6 +177,7 @@ class BatchJobsPresenter:
         reading = self.reading
         if self.why_no_run() or reading is None or reading.plan is None:
             return
+        self._began = False
         output = reading.folder if reading.path.is_dir() else None
         try:
             self.started = start_run(reading.plan, output)
@@ -221,12 +224,12 @@ class BatchJobsPresenter:
             return why.splitlines()[0], "bad" if bad else "ok", why
         look = self.look
         state = "new" if look is None else look.state
-        if self.is_on and state not in ("running", "draining"):
+        if self.is_on and not self._began:
             state = "starting"
         now = None if look is None else look.now
         numbers = [] if now is None else numbers_of(now, self.is_on)
         words = "Stopping" if self._stopping else WORDS.get(state, state)
-        parts = [words, *([self.reading.words] if self.reading.words else []), *numbers]
+        parts = [words, *(numbers or filter(None, [self.reading.words]))]
         text = " · ".join(parts)
         return text, TONES.get(state, "ok"), f"{text}\n{MEANING}"
 

@@ -43,25 +43,22 @@ class JobRow:
 
 
 MEANING = (
-    "Units are chunks of frames, for each step and position. Waiting ones have what they need; "
-    "frames ahead have been read and wait in memory; then the memory of all processes, and the "
-    "time that is left (h:min:s)"
+    "Units are chunks of frames, for each step and position. What waits has all that it needs. "
+    "Then: the memory of all processes, and the frames that have been read ahead"
 )
 
 
 def numbers_of(now: Snapshot, is_on: bool) -> list[str]:
     """Return how much of a batch is done, and of a run that is on, how it does."""
-    parts = [f"{now.done} of {now.units} units"]
+    left = [f"{clock(now.eta_s)} left"] if is_on and now.eta_s is not None else []
+    parts = [*left, f"{now.done} of {now.units} units"]
     failed = sum(step.failed for step in now.steps)
     if failed:
         parts.append(f"{failed} failed")
     if is_on:
-        parts.append(f"{sum(now.backlog.values())} wait")
+        parts += [f"{sum(now.backlog.values())} wait", bytes_text(now.rss_bytes)]
         if now.frames_ahead:
             parts.append(f"{now.frames_ahead} frames ({bytes_text(now.bytes_ahead)}) ahead")
-        parts.append(bytes_text(now.rss_bytes))
-        if now.eta_s is not None:
-            parts.append(f"{clock(now.eta_s)} left")
     return parts
 
 
