@@ -134,6 +134,20 @@ def test_a_trace_that_tells_nothing_says_so(y: np.ndarray, problem: str) -> None
     assert problem in found.problem
 
 
+@pytest.mark.parametrize("name", REGISTRY)
+def test_any_trace_gets_an_answer(name: str) -> None:
+    """Whatever is in it: wrong units, noise alone, infinite values; never an error or warning."""
+    draw = np.random.default_rng(5)
+    for size in (1e-9, 1.0, 1e9):
+        for level in (0.0, -100.0, 1e12):
+            x, y = np.sort(draw.random(25)) * size, draw.normal(level, 1 + abs(level) / 50, 25)
+            y[3], y[7] = np.inf, np.nan
+            found = fit_trace(x, y, find_model(name))
+            assert found.points == 23
+            assert set(found.values) == set(found.errors) == set(KNOWN[name][1])
+            assert found.problem or found.r_squared <= 1
+
+
 def test_a_value_at_its_bound_has_no_error_and_says_so() -> None:
     model, x, y = made("growth")
     found = fit_trace(x, y, adjusted(model, bounds={"rate_per_h": (0.0, 0.05)}))

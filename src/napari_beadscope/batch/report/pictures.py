@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,11 +59,11 @@ def pictures_of(outcome: Outcome, step: str = "segment") -> dict[str, list[Pictu
 
 def _position(field: Field, part: Part, folder: Path) -> list[Picture]:
     first, last = part.rows[0].first, part.rows[-1].last
-    made = []
+    made, channel = [], json.loads(part.rows[0].settings or "{}").get("channel")
     for frame in sorted({first, (first + last - 1) // 2, last - 1}):
         row = next(row for row in part.rows if row.first <= frame < row.last)
         labels = read_labels(folder / row.output, frame - row.first)
-        image = _frame(field, frame)
+        image = _frame(field, frame, channel)
         found = len(np.unique(labels)) - bool((labels == 0).any())
         words = f"frame {frame}: {found} cells" + ("" if image is not None else " (labels alone)")
         made.append(Picture(_png(outlined(image, labels)), words))
@@ -164,9 +165,10 @@ def _stretched(image: np.ndarray) -> np.ndarray:
     return (np.clip((image - low) / max(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)
 
 
-def _frame(field: Field, frame: int) -> np.ndarray | None:
-    channels = [index for some in field.channels.values() for index in some]
-    channel = field.channels.get("phase", tuple(channels[:1]) or (0,))[0]
+def _frame(field: Field, frame: int, channel: int | None = None) -> np.ndarray | None:
+    if channel is None:
+        channels = [index for some in field.channels.values() for index in some]
+        channel = field.channels.get("phase", tuple(channels[:1]) or (0,))[0]
     try:
         with open_source(field.path) as source:
             return np.asarray(source.read(field.index, channel, frame, frame + 1)[0], np.float32)
