@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_beadscope.batch.beads.chunk import kept_inside
 from napari_beadscope.batch.beads.tables import read_tracks
 from napari_beadscope.batch.plan import Plan
 from napari_beadscope.batch.planning import resolve_plan
@@ -45,7 +46,8 @@ def live(taken: BeadRecording, backend: str) -> tuple[np.ndarray, float]:
     errors, cost = [], 0.0
     for bead in range(taken.truth.shape[1]):
         truth = taken.truth[:, bead]
-        roi = Roi.around(truth[:, 1].mean(), truth[:, 0].mean(), SIZE_PX)
+        middle = Roi.around(truth[:, 1].mean(), truth[:, 0].mean(), SIZE_PX)
+        roi = kept_inside(middle, taken.frames.shape[1:])
         crops = np.ascontiguousarray(roi.crop(taken.frames))
         began = time.process_time()
         found = tracker.track(crops, lut)
