@@ -31,6 +31,7 @@ from napari_beadscope.storage.manifest import sync_folder
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3
 _TICK_S = 0.25
+_MARK_S = 0.5  # between two writings of who has what
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Coordinator(Closing):
         self._attempts: dict[int, int] = {}
         self._read_attempts: dict[ChunkId, int] = {}
         self._marks: dict[int, str] = {}
+        self._marked_s = 0.0
         self._is_draining = self._is_stopped = self._is_short = False
         left = [number for number in range(len(units)) if number not in set(done)]
         kinds = ["cpu"] * min(effort.cpu_workers, max(1, len(left)))
@@ -145,7 +147,6 @@ class Coordinator(Closing):
             for crew in (self.workers, self.readers):
                 crew.watch(self._effort.unit_timeout_s)
             self._monitor.tick(self)
-        self._flush(())
         return self.scheduler.is_over
 
     def close(self) -> None:
@@ -230,6 +231,8 @@ class Coordinator(Closing):
                 self._from_worker(worker, child, report, done)
             elif (reader := self.readers.of(child)) is not None:
                 self._from_reader(reader, child, report)
+        if done and not self._is_draining:
+            self._dispatch()  # nobody waits for the disk
         self._flush(done)
         for chunk in self.scheduler.take_freed():
             self.memory.free(chunk)
@@ -336,7 +339,9 @@ class Coordinator(Closing):
                 placed.append((report, task))
         for folder in {self._book.output(task.number).parent for _, task in placed}:
             sync_folder(folder)
-        if placed or self._marks:
+        now = time.monotonic()
+        if placed or (self._marks and now - self._marked_s > _MARK_S):
+            self._marked_s = now
             with self._journal.writing():
                 self._write_marks()
                 for report, task in placed:

@@ -22,10 +22,10 @@ from napari_beadscope.batch.coordinator import Coordinator, Effort
 from napari_beadscope.batch.journal import Entry, Journal
 from napari_beadscope.batch.monitor import LIVE_NOTE, Monitor, Snapshot
 from napari_beadscope.batch.order_book import OrderBook
-from napari_beadscope.batch.outcome import note_positions
+from napari_beadscope.batch.outcome import note_positions, read_outcome
 from napari_beadscope.batch.plan import Workers
 from napari_beadscope.batch.planning import Batch
-from napari_beadscope.batch.results import Results
+from napari_beadscope.batch.results import Results, write_results
 from napari_beadscope.batch.resume import Earlier, take_up
 from napari_beadscope.batch.run_lock import RunLock
 from napari_beadscope.batch.scheduler import Limits
@@ -200,7 +200,10 @@ class _Run:
         state = "interrupted" if not over else "failed" if failed else "complete"
         snapshot = monitor.snapshot(None, state)
         _LOG.info("%s: %d of %d units done", state, snapshot.done, snapshot.units)
-        self._results.finish(parquet=self._parquet)
+        if self._stopping.asked > 1:  # tables take their time
+            write_results(read_outcome(self._batch.output, self._journal))
+        else:
+            self._results.finish(parquet=self._parquet)
         self._show(snapshot)
         return Ending(
             folder=self._batch.output,
