@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -150,14 +151,21 @@ def _scaled_force(part: np.ndarray) -> np.ndarray:
 
 
 def _relative_extension(force: np.ndarray) -> np.ndarray:
-    """Return the inverse of `_scaled_force`, by bisection on the way to the contour length."""
-    # 1 - part = 1 / 2 sqrt(force) for large forces: the search is over that, evenly for all
-    low, high = np.zeros_like(force), np.ones_like(force) - 1e-9
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = _scaled_force(middle) < force
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+    """Return the inverse of `_scaled_force`: a table, then Newton's steps."""
+    known, part = _known_extensions()
+    found = np.interp(np.minimum(force, known[-1]), known, part)
+    for _ in range(4):
+        slope = 0.5 / (1 - found) ** 3 + 1
+        slope = slope + sum(k * a * found ** (k - 1) for k, a in enumerate(_BOUCHIAT, start=2))
+        found = np.clip(found + (force - _scaled_force(found)) / slope, 0.0, 1 - 1e-9)
+    return np.asarray(found)
+
+
+@cache
+def _known_extensions() -> tuple[np.ndarray, np.ndarray]:
+    """Return scaled forces, rising, and the relative extensions at them, dense near 1."""
+    part = np.concatenate([np.linspace(0.0, 0.9, 900), 1 - np.geomspace(0.0999, 1e-7, 1500)])
+    return _scaled_force(part), part
 
 
 def _linear(columns: list[np.ndarray], y: np.ndarray) -> tuple[np.ndarray, float]:

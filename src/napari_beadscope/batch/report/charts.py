@@ -19,6 +19,7 @@ PALETTE = ("#0b6e99", "#d1701c", "#3d8b4b", "#a8477e", "#7a6a2c", "#5b5fa8", "#3
 _WIDTH, _HEIGHT = 380, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 22, 34
 _COLUMNS = 110  # of points of a curve
+_TITLE = 50  # characters that fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +162,8 @@ class _Frame:
 
     def axes(self, title: str, x_label: str, y_label: str) -> str:
         bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-        parts = [f'<text class="title" x="6" y="13">{escape(title)}</text>']
+        shown = title if len(title) <= _TITLE else "…" + title[1 - _TITLE :]  # ends differ
+        parts = [f'<text class="title" x="6" y="13">{escape(shown)}</text>']
         for value in ticks(*self._y, 4):
             y = float(self._down(value))
             parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>')
