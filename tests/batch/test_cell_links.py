@@ -15,7 +15,7 @@ METHODS = ["overlap", "laptrack"]
 
 @pytest.fixture(scope="module")
 def movie() -> SyntheticCells:
-    return SyntheticCells(frames=40, size_px=(300, 300), cells=10, divisions=4, seed=2)
+    return SyntheticCells(frames=30, size_px=(340, 340), cells=9, divisions=3, seed=2)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 
 NO_PARENT = -1
 _ASPECT = 1.25  # long over mean radius
-_CLOSE = 0.97  # of the sum of two radii: where cells that touch push each other away
+_CLOSE = 1.0  # of the sum of two radii: where cells that touch push each other away
 _SPREAD = 0.06  # of the radius a frame: how far a cell moves at random
 
 
@@ -139,11 +139,16 @@ def _settled(bodies: list[Body], size_px: tuple[int, int]) -> list[Body]:
     """Push overlapping cells apart, and all of them away from the edges."""
     places = np.array([[body.y_px, body.x_px] for body in bodies]).reshape(-1, 2)
     radii = np.array([body.radius_px for body in bodies])
+    axes = np.array([body.axes_px for body in bodies]).reshape(-1, 2)
+    angles = np.array([body.angle for body in bodies])
     for _ in range(20):
         away = places[:, None] - places[None]
         distance = np.hypot(away[..., 0], away[..., 1])
         np.fill_diagonal(distance, np.inf)
-        least = (radii[:, None] + radii[None]) * _CLOSE
+        # how far each cell reaches towards each other one
+        towards = np.arctan2(away[..., 0], away[..., 1]) - angles[:, None]
+        reach = 1 / np.hypot(np.cos(towards) / axes[:, :1], np.sin(towards) / axes[:, 1:])
+        least = (reach + reach.T) * _CLOSE
         push = np.clip(least - distance, 0, None) / 2
         places = places + (away / np.maximum(distance, 1e-3)[..., None] * push[..., None]).sum(1)
         edge = radii[:, None] * 1.5

@@ -54,9 +54,9 @@ class SyntheticCells:
 
     frames: int = 100
     size_px: tuple[int, int] = (512, 512)
-    cells: int = 24
+    cells: int = 20
     divisions: int = 0
-    radius_px: float = 15.0
+    radius_px: float = 17.0
     drift_px: float = 6.0
     unevenness: float = 0.35
     noise: float = 0.008
@@ -115,7 +115,7 @@ class SyntheticCells:
 
     def image(self, channel: int, frame: int) -> np.ndarray:
         """What the camera sees, (y, x) uint16."""
-        _, glow, texture = self._painted(frame)
+        _, glow, texture = self._painted(frame, channel == PHASE)
         rng = np.random.default_rng([self.seed, 4, channel, frame])
         noise = rng.standard_normal(self.size_px)
         if channel == PHASE:
@@ -154,8 +154,10 @@ class SyntheticCells:
         """Frames [first, last) of a channel, (n, y, x) uint16."""
         return np.stack([self.image(channel, k) for k in range(first, last or self.frames)])
 
-    def _painted(self, frame: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return labels, fluorescence and the texture of phase contrast."""
+    def _painted(
+        self, frame: int, textured: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return labels, fluorescence and, if it is wanted, the texture of phase contrast."""
         labels = np.zeros(self.size_px, np.int32)
         nearest = np.ones(self.size_px)
         glow = np.zeros(self.size_px)
@@ -178,6 +180,8 @@ class SyntheticCells:
             labels[box][mine] = number
             nearest[box][mine] = rho[mine]
             glow[box] += 400 * body.brightness * (0.3 + 0.7 * shine) * np.clip(1 - rho**2, 0, None)
+            if not textured:
+                continue
             outside = (rho - 1) * body.radius_px
             inside = 1 / (1 + np.exp(np.clip(outside / 0.35, -30, 30)))
             grain = self._grain(body, along, across)
