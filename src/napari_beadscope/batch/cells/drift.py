@@ -1,12 +1,13 @@
 """`shift_between`, `drift_of_frames`: how far the stage has moved, by phase correlation.
 
-The peak of the normalised cross-power spectrum is refined by a Fourier transform of a few pixels
-around it (Guizar-Sicairos et al., Optics Letters 33, 156 (2008), doi 10.1364/OL.33.000156). Must
-not know what is in the images.
+The cross-power spectrum is normalised and weighted with a Gaussian, so that its peak is a Gaussian,
+too, and three values along each axis tell where its top is (Kuglin and Hines, Proceedings of the
+IEEE Conference on Cybernetics and Society, 163 (1975)). Must not know what is in the images.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -15,8 +16,6 @@ import numpy as np
 
 from napari_beadscope.core.errors import InputError
 
-_FINE = 20  # steps per px
-_AROUND = 1.5  # px on each side of the peak that are looked at again
 _SOFT = 0.25  # cycles per px from which on the spectrum counts less
 
 
@@ -31,7 +30,7 @@ def shift_between(reference: Any, image: Any) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        In steps of 0.05 px, at most half the image. (0, 0) for images without structure.
+        At most half the image. (0, 0) for images without structure.
 
     Examples
     --------
@@ -94,19 +93,24 @@ def _shift(one: np.ndarray, two: np.ndarray, shape: tuple[int, int]) -> tuple[fl
     cross *= _weights(*shape) / np.maximum(size, 1e-6 * top)
     correlation = fft.irfft2(cross, s=shape)
     peak = np.unravel_index(int(np.argmax(correlation)), shape)
-    coarse = [
-        int(place) - length if place > length // 2 else int(place)
-        for place, length in zip(peak, shape)
-    ]
-    near = np.arange(-_AROUND * _FINE, _AROUND * _FINE + 1) / _FINE
-    y, x = coarse[0] + near, coarse[1] + near
-    ky, kx = fft.fftfreq(shape[0]), fft.rfftfreq(shape[1])
-    twice = np.where((np.arange(len(kx)) == 0) | (2 * np.arange(len(kx)) == shape[1]), 1, 2)
-    rows = np.exp(2j * np.pi * np.outer(y, ky))
-    columns = np.exp(2j * np.pi * np.outer(kx, x)) * twice[:, None]
-    fine = (rows @ cross @ columns).real
-    best = np.unravel_index(int(np.argmax(fine)), fine.shape)
-    return round(float(y[best[0]]), 2) + 0.0, round(float(x[best[1]]), 2) + 0.0
+    places = []
+    for axis, length in enumerate(shape):
+        at = [int(value) for value in peak]
+        sides = []
+        for step in (-1, 1):
+            at[axis] = (int(peak[axis]) + step) % length
+            sides.append(float(correlation[tuple(at)]))
+        whole = int(peak[axis]) - (length if peak[axis] > length // 2 else 0)
+        places.append(whole + _offset(sides[0], float(correlation[peak]), sides[1]))
+    return places[0], places[1]
+
+
+def _offset(before: float, middle: float, after: float) -> float:
+    """Return where the top of a Gaussian through three values lies, beside the middle one."""
+    if min(before, after) <= 0 or middle <= max(before, after):
+        return 0.0
+    low, mid, high = math.log(before), math.log(middle), math.log(after)
+    return round(0.5 * (low - high) / (low - 2 * mid + high), 2) + 0.0
 
 
 @cache

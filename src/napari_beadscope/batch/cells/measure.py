@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -146,8 +146,7 @@ def measure_cells(
 
 def feature_names() -> tuple[str, ...]:
     """Return the names of our features and of those that installed packages bring."""
-    points = metadata.entry_points(group=GROUP)
-    return (*_FEATURES, *(point.name for point in points if point.name not in _FEATURES))
+    return (*_FEATURES, *(name for name in _entry_points() if name not in _FEATURES))
 
 
 def find_feature(name: str) -> Feature:
@@ -161,8 +160,7 @@ def find_feature(name: str) -> Feature:
     own, _, function = name.rpartition(":")
     if own.endswith(".py"):
         return _from_file(Path(own).expanduser().resolve(), function)
-    points = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-    target = _FEATURES.get(name) or points.get(name)
+    target = _FEATURES.get(name) or _entry_points().get(name)
     if target is None:
         raise InputError(
             f"no feature is called {name!r}",
@@ -171,6 +169,11 @@ def find_feature(name: str) -> Feature:
     module, _, function = target.partition(":")
     found: Feature = getattr(import_module(module), function)
     return found
+
+
+@cache
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
 
 
 def _from_file(path: Path, function: str) -> Feature:
