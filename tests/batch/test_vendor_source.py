@@ -41,7 +41,7 @@ def test_planes_channels_and_pixel_size(czi: Path) -> None:
         assert np.array_equal(source.read(0, 0, 0, 5), STACK[:, 0])
         assert np.array_equal(source.read(0, 1, 1, 4), STACK[1:4, 1])
         assert len(source.fingerprint()) == 64
-        with pytest.raises(SourceError, match="frame 4 of channel 1"):
+        with pytest.raises(SourceError, match=r"frame 4 of channel 1 .*never taken"):
             source.read(0, 1, 0, 5)
 
 
@@ -61,4 +61,19 @@ def test_without_a_reader_the_remedy_is_told(
         open_source(path)
     monkeypatch.setitem(sys.modules, "bioio", None)
     with pytest.raises(InputError, match=r"needs bioio to be read: pip install 'napari-beadscope"):
+        open_source(path)
+
+
+def test_scenes_that_would_be_lost_are_told(tmp_path: Path) -> None:
+    from pylibCZIrw import czi
+
+    path = tmp_path / "scenes.czi"
+    with czi.create_czi(str(path)) as document:
+        for scene, t in np.ndindex(2, 2):
+            document.write(
+                data=STACK[t, scene][..., None], plane={"T": t, "C": 0}, scene=scene,
+                location=(1000 * scene, 0),
+            )  # fmt: skip
+        document.write_metadata(document_name="scenes", scale_x=1e-7, scale_y=1e-7)
+    with pytest.raises(InputError, match=r"scenes\.czi has 2 scenes, of which 1 can be read"):
         open_source(path)

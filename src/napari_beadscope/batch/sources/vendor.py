@@ -7,6 +7,7 @@ file is.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +22,14 @@ import numpy as np
 from napari_beadscope.batch.naming import position_name, stem_of
 from napari_beadscope.batch.source import PositionInfo, SourceError
 from napari_beadscope.batch.sources.base import SourceBase, check_pixels
+from napari_beadscope.batch.sources.czi_planes import CziPlanes
 from napari_beadscope.batch.sources.ome import channel_names
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.devices.replay.source import to_grey
 
+_LOG = logging.getLogger(__name__)
 _EXTRA = "pip install 'napari-beadscope[bioio]'"
-_T, _C, _Z, _Y = range(4)
+_Y = 3  # axis of rows in bioio's arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,6 @@ class _Scene:
 
     array: Any
     graph: dict[Any, Any]
-
-    def size(self, axis: int) -> int:
-        return int(self.array.shape[axis])
 
 
 class VendorSource(SourceBase):
@@ -60,6 +60,7 @@ class VendorSource(SourceBase):
             with _quiet():
                 self._image = BioImage(path)
                 self._names = tuple(self._image.scenes)
+                self._timed: list[bool] = []  # of each position: whether frames are along T
                 self._positions = tuple(self._info(at) for at in range(len(self._names)))
         except InputError:
             raise
@@ -73,6 +74,14 @@ class VendorSource(SourceBase):
                 f"{path} cannot be read ({_first_line(error)})", "check the file"
             ) from error
         self._scenes: dict[int, _Scene] = {}
+        self._czi = _open_czi(path)
+        if self._czi is not None and self._czi.scenes > len(self._names):
+            self._czi.close()
+            raise InputError(
+                f"{path} has {self._czi.scenes} scenes, of which {len(self._names)} can be read",
+                "save each scene as a file",
+            )
+        self._agree: dict[int, bool] = {}
 
     def _info(self, index: int) -> PositionInfo:
         image = self._image
@@ -84,6 +93,7 @@ class VendorSource(SourceBase):
                 f"{self.path} has {frames} time points of {planes} focal planes",
                 "save one focal plane, or a projection",
             )
+        self._timed.append(frames > 1)
         names = tuple(str(name) for name in image.channel_names or ())
         size = image.physical_pixel_sizes.X
         return PositionInfo(
@@ -108,10 +118,12 @@ class VendorSource(SourceBase):
         """Return one plane; SourceError if it cannot be decoded, or is not in the file."""
         try:
             with _quiet():
-                scene = self._scene(position)
-                several = scene.size(_T) > 1
-                at = (number, channel, 0) if several else (0, channel, number)
-                plane = _plane(scene, at)
+                at = (number, channel, 0) if self._timed[position] else (0, channel, number)
+                if self._czi is not None and not self._czi.has(position, *at):
+                    raise self._missing(number, channel)
+                plane = self._plane(position, at)
+        except SourceError:
+            raise
         except Exception as error:  # every reader has errors of its own
             raise SourceError(
                 f"frame {number} of channel {channel} of {self.path} cannot be decoded"
@@ -119,11 +131,32 @@ class VendorSource(SourceBase):
                 "copy the file again, or use other frames",
             ) from error
         if not plane.any():  # what readers make of planes that were never taken
-            raise SourceError(
-                f"frame {number} of channel {channel} of {self.path} is missing (all is zero)",
-                "use the frames before it",
-            )
+            raise self._missing(number, channel)
         return to_grey(plane) if plane.ndim == 3 else plane
+
+    def _missing(self, number: int, channel: int) -> SourceError:
+        return SourceError(
+            f"frame {number} of channel {channel} of {self.path} is missing (it was never taken)",
+            "use the frames before it",
+        )
+
+    def _plane(self, position: int, at: tuple[int, int, int]) -> np.ndarray:
+        """Return a plane from where it costs least, if that gives what bioio does."""
+        if self._czi is None:
+            return _plane(self._scene(position), at)
+        direct = self._czi.plane(position, *at)
+        if position not in self._agree:
+            info = self._positions[position]
+            self._agree[position] = direct.shape == info.shape and direct.dtype == info.dtype
+            if self._agree[position] and len(self._positions) > 1:  # is it the same scene?
+                self._agree[position] = np.array_equal(direct, _plane(self._scene(position), at))
+        return direct if self._agree[position] else _plane(self._scene(position), at)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._czi is not None:
+            self._czi.close()
+            self._czi = None
 
     def _scene(self, position: int) -> _Scene:
         if position not in self._scenes:
@@ -131,6 +164,16 @@ class VendorSource(SourceBase):
             array = self._image.dask_data
             self._scenes = {position: _Scene(array, dict(array.__dask_graph__()))}
         return self._scenes[position]
+
+
+def _open_czi(path: Path) -> CziPlanes | None:
+    if path.suffix.lower() != ".czi":
+        return None
+    try:
+        return CziPlanes(path)
+    except Exception:  # noqa: BLE001  bioio may have another reader for it
+        _LOG.info("%s is read by bioio alone", path, exc_info=True)
+        return None
 
 
 def _plane(scene: _Scene, at: tuple[int, int, int]) -> np.ndarray:
