@@ -137,6 +137,45 @@ def test_rois_follow_a_field_that_drifts_away(tmp_path: Path) -> None:
     assert np.abs(taken.errors(still)[0][:, :2]).max() < 0.2
 
 
+def test_beads_of_a_field_that_was_changed_are_not_taken_for_the_old_ones(tmp_path: Path) -> None:
+    one, other = bead_recording(0, frames=8), bead_recording(2, frames=8, dtype="uint8")
+    both = BeadRecording(
+        one.microscope, np.concatenate([one.frames, other.frames]), one.truth, one.zluts
+    )
+    chain = tracked(tmp_path, both, 8)
+    tables = [chain.outputs["link_beads"][0].read_bytes()]
+    chain.run("lookup_z", zlut=str(tmp_path / "zlut.txt"))
+    tables.append(chain.run("link_beads")[0].read_bytes())
+    for table in tables:
+        (tmp_path / "table.csv").write_bytes(table)
+        rows = read_tracks(tmp_path / "table.csv")
+        good = rows["reason"] == 0
+        assert good[rows["frame"] < 8].all()
+        assert not good[rows["frame"] >= 8].any()
+
+
+def test_a_bead_that_leaves_the_frame_is_not_replaced_by_the_next(tmp_path: Path) -> None:
+    taken = bead_recording(
+        1, frames=60, beads=8, drift_rate_x_nm_per_s=-25_000.0, drift_rate_y_nm_per_s=0.0
+    )
+    assert np.ptp(taken.truth[:, 0, 0]) > 140
+    rows = read_tracks(tracked(tmp_path, taken, 5).outputs["link_beads"][0])
+    start = rows[rows["frame"] == 0]
+    for bead in range(8):
+        mine = rows[(rows["bead"] == bead) & (rows["reason"] == 0)]
+        first = start[start["bead"] == bead]
+        true = np.hypot(
+            taken.truth[0, :, 0] - first["x_px"], taken.truth[0, :, 1] - first["y_px"]
+        ).argmin()
+        truth = taken.truth[mine["frame"], true]
+        assert np.hypot(mine["x_px"] - truth[:, 0], mine["y_px"] - truth[:, 1]).max() < 0.5
+    there = (taken.truth[:, :, 0] > 33).sum(axis=1)
+    enough = np.flatnonzero(there >= 4)
+    seen = np.bincount(rows["frame"][rows["reason"] == 0], minlength=60)
+    assert enough[-1] > 15
+    assert (seen[enough] >= there[enough]).all()
+
+
 def test_heights_from_rois_cut_anew_round_beads_far_from_the_middle(
     tmp_path: Path, plain: BeadRecording
 ) -> None:
@@ -161,7 +200,7 @@ def test_black_frames_give_no_positions_and_are_bridged_only_by_smoothing(
     frames[16:19] = 0  # also the first of a chunk
     dark = BeadRecording(plain.microscope, frames, plain.truth, plain.zluts)
     chain = tracked(tmp_path, dark)
-    assert chain.facts["track_beads"][1]["followed"] == 0
+    assert chain.facts["track_beads"][1]["followed"] == 1
     rows = read_tracks(chain.outputs["link_beads"][0])
     black = np.isin(rows["frame"], (16, 17, 18))
     assert (rows["reason"][black] != 0).all()

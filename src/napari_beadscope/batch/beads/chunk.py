@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_beadscope.core.types import Bead, Roi
+from napari_beadscope.core.types import Bead, Reason, Roi
 from napari_beadscope.tracking import Backend, TrackResult, ZLut
 from napari_beadscope.tracking.stack import check_stack
 
@@ -29,6 +29,8 @@ _FIELDS = [
 #: One bead in one frame of the position; full-frame px.
 CHUNK = np.dtype(_FIELDS)
 _NAMES = ("reason", "x_px", "y_px", "z_nm", "quality", "sigma_x_px", "sigma_y_px", "sigma_z_nm")
+#: Reasons with which a bead is where it was found, whatever its rings are like.
+_CENTRED = (Reason.OK, Reason.Z_OUT_OF_RANGE, Reason.POOR_MATCH)
 _BATCH_BYTES = 16 << 20
 _BATCH_ROIS = 4096
 
@@ -123,11 +125,12 @@ def lookup_chunk(
     Returns
     -------
     ndarray, structured as `rows`
-        The same beads and frames. Rows without a centre are as they were.
+        The same beads and frames. Rows without a centre that can be trusted are as they were.
     """
     out = rows.copy()
     shape = (frames.shape[1], frames.shape[2])
-    seen = np.flatnonzero(np.isfinite(rows["x_px"]) & np.isfinite(rows["y_px"]))
+    there = np.isfinite(rows["x_px"]) & np.isfinite(rows["y_px"])
+    seen = np.flatnonzero(there & np.isin(rows["reason"], _CENTRED))
     for low in range(0, len(seen), _BATCH_ROIS):
         checkpoint()
         some = seen[low : low + _BATCH_ROIS]

@@ -109,7 +109,8 @@ def shift_of(places: np.ndarray, seen: np.ndarray, reach_px: float) -> tuple[flo
     """Return how far all places have moved together, or None if that cannot be told.
 
     Every pair of a place and a thing seen votes for its displacement; the one with most votes
-    wins, of several the smallest. At least half of the places must have moved so.
+    wins, of several the smallest. At least half of the places, or of what is seen if that is less,
+    must have moved so; and of four places or more three.
 
     Parameters
     ----------
@@ -146,9 +147,13 @@ def shift_of(places: np.ndarray, seen: np.ndarray, reach_px: float) -> tuple[flo
         far = float(np.hypot(*centre))
         if len(same) > most or (len(same) == most and far < least):
             best, most, least = centre, len(same), far
-    if most < _LEAST_SHARE * len(places):
+    if most < max(_LEAST_SHARE * min(len(places), len(seen)), _least_votes(len(places))):
         return None
     return float(best[0]), float(best[1])
+
+
+def _least_votes(places: int) -> float:
+    return 3 if places > 3 else _LEAST_SHARE * places
 
 
 def moved(

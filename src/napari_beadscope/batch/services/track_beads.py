@@ -31,7 +31,7 @@ from napari_beadscope.batch.services.bead_parts import (
     required,
     save_rows,
 )
-from napari_beadscope.batch.services.first_sight import FirstSight
+from napari_beadscope.batch.services.first_sight import FirstSight, Shift
 from napari_beadscope.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class TrackBeadsSettings(ServiceSettings):
         True, description="Move all ROIs with the field, by what is seen at the chunk's first frame"
     )
     follow_reach_px: float = Field(
-        48.0, gt=0, description="Farthest that the field moves over the recording, px"
+        200.0,
+        gt=0,
+        description="Farthest that the field moves over the recording, px; with fewer than 4 beads "
+        "no more than an ROI",
     )
     new_beads: bool = Field(
         False, description="Also track beads that were not there from the start"
@@ -86,6 +89,8 @@ class TrackBeads(Service):
 
     def process(self, work: Work, settings: TrackBeadsSettings) -> Facts:
         from napari_beadscope.batch.beads.chunk import track_chunk
+        from napari_beadscope.batch.beads.places import moved
+        from napari_beadscope.core.types import Reason
 
         zlut = open_zlut(work, settings.zlut)
         placed = _resized(bead_places(work), settings.roi_size_px, zlut, work.position.shape)
@@ -93,8 +98,9 @@ class TrackBeads(Service):
         tracker = open_tracker(work, settings.backend, settings.method, len(placed))
         channel = checked_channel(work, settings.channel)
         seen = FirstSight(work, channel, size, tracker, zlut)
-        placed, facts = _followed(seen, settings, placed)
-        beads = [one.bead for one in placed]
+        shift, facts = _shift(seen, settings, placed)
+        by = (shift.y_px, shift.x_px)
+        beads = [one.bead for one in moved(placed, by, work.position.shape)]
         if settings.new_beads:
             new = _new(seen, beads, settings.min_score)
             facts["new_beads"] = len(new)
@@ -108,6 +114,8 @@ class TrackBeads(Service):
             profiles=settings.profiles,
             checkpoint=work.checkpoint,
         )
+        if settings.follow and placed and len(rows):
+            rows["reason"][seen.astray(rows, placed, shift)] = Reason.OUT_OF_RANGE
         save_rows(work.output, rows)
         return {**facts, **_counts(rows), "backend": tracker.name}
 
@@ -204,21 +212,19 @@ def _wanted_size(work: Work, size_px: int | None, zlut: ZLut | None) -> int:
     return min(size_px or most, *work.position.shape)
 
 
-def _followed(
+def _shift(
     seen: FirstSight, settings: TrackBeadsSettings, placed: tuple[Placed, ...]
-) -> tuple[tuple[Placed, ...], Facts]:
-    """Return the beads with ROIs where they are in this chunk, and how far the field has moved.
+) -> tuple[Shift, Facts]:
+    """Return how far the field has moved since the beads were found.
 
-    It depends on the first frame of the chunk and the frame in which the beads were found, alone.
+    It depends on the first frames of the chunk and the frame in which they were found, alone.
     """
-    from napari_beadscope.batch.beads.places import moved
-
     if not (settings.follow and placed) or placed[0].frame == seen.work.first:
-        return placed, {}
+        return Shift(), {}
     shift = seen.shift(placed, settings.follow_reach_px)
-    facts: Facts = {"followed": int(shift is not None)}
-    facts["shift_y_px"], facts["shift_x_px"] = (round(by, 3) for by in shift or (0.0, 0.0))
-    return (moved(placed, shift, seen.work.position.shape) if shift else placed), facts
+    facts: Facts = {"followed": int(shift.known)}
+    facts["shift_y_px"], facts["shift_x_px"] = round(shift.y_px, 3), round(shift.x_px, 3)
+    return shift, facts
 
 
 def _new(seen: FirstSight, beads: list[Bead], min_score: float) -> list[Bead]:
