@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from napari_beadscope.batch.orders import End, Order, Pipe, Report
 from napari_beadscope.engine.processes import background_flags, python_command
@@ -38,7 +39,32 @@ class Ended:
     why: str
 
 
-Inbox = queue.SimpleQueue["tuple[Child | None, Report | Ended | str]"]
+class Helper(Protocol):
+    """Whoever computes or reads for a run, wherever that is."""
+
+    name: str
+    pid: int
+    started_s: float
+    beat_s: float
+    rss_bytes: int
+
+    def send(self, order: Order) -> None:
+        """Give it an order, without waiting."""
+
+    def kill(self) -> None:
+        """End it now; `Ended` tells when it is over."""
+
+    def close(self) -> None:
+        """End it; twice is fine."""
+
+    def words(self) -> str:
+        """Return its last words."""
+
+    def forget(self) -> None:
+        """Release what is left of it once it has ended."""
+
+
+Inbox = queue.SimpleQueue["tuple[Helper | None, Report | Ended | str]"]
 
 
 class Child:

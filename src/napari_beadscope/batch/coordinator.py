@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_beadscope.batch.child import Child, Ended, Inbox
+from napari_beadscope.batch.child import Ended, Helper, Inbox
 from napari_beadscope.batch.chunk_memory import ChunkMemory
 from napari_beadscope.batch.crew import Crew, Post
 from napari_beadscope.batch.journal import Journal
@@ -36,13 +36,17 @@ _MARK_S = 0.5  # between two writings of who has what
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much of the machine a run may take; its results do not depend on it."""
+    """How much of the machine a run may take; its results do not depend on it.
+
+    With the address of a Dask ``scheduler``, its cluster computes.
+    """
 
     cpu_workers: int = 1
     gpu_workers: int = 0
     readers: int = 1
     unit_timeout_s: float = 600.0
     limits: Limits = field(default_factory=Limits)
+    scheduler: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,13 @@ class Coordinator(Closing):
         kinds = ["cpu"] * min(effort.cpu_workers, max(1, len(left)))
         kinds += ["gpu"] * effort.gpu_workers
         names = {f"worker {at + 1}": kind for at, kind in enumerate(kinds)}
-        self.workers: Crew[_Task] = Crew("napari_beadscope.batch.worker", names, self._inbox)
+        self.workers: Crew[_Task]
+        if effort.scheduler:
+            from napari_beadscope.batch.cluster import ClusterCrew
+
+            self.workers = ClusterCrew(effort.scheduler, self._inbox)
+        else:
+            self.workers = Crew("napari_beadscope.batch.worker", names, self._inbox)
         sources = {book.sizes[units[n].position].source for n in left if units[n].channels}
         readers = {f"reader {at + 1}": "" for at in range(min(effort.readers, len(sources)))}
         self.readers: Crew[ChunkId] = Crew("napari_beadscope.batch.reader", readers, self._inbox)
@@ -212,7 +222,7 @@ class Coordinator(Closing):
 
     # taking in
 
-    def _events(self) -> list[tuple[Child | None, Report | Ended | str]]:
+    def _events(self) -> list[tuple[Helper | None, Report | Ended | str]]:
         """Wait for something to happen; return all that has."""
         events = []
         try:
@@ -222,7 +232,7 @@ class Coordinator(Closing):
         except queue.Empty:
             return events
 
-    def _take_in(self, events: Sequence[tuple[Child | None, Report | Ended | str]]) -> None:
+    def _take_in(self, events: Sequence[tuple[Helper | None, Report | Ended | str]]) -> None:
         done: list[tuple[Computed, _Task]] = []
         for child, report in events:
             if child is None:
@@ -241,7 +251,7 @@ class Coordinator(Closing):
     def _from_worker(
         self,
         post: Post[_Task],
-        child: Child,
+        child: Helper,
         report: Report | Ended | str,
         done: list[tuple[Computed, _Task]],
     ) -> None:
@@ -265,7 +275,9 @@ class Coordinator(Closing):
                 )
             self._fail(task.number, report.what, report.remedy, report.trace)
 
-    def _from_reader(self, post: Post[ChunkId], child: Child, report: Report | Ended | str) -> None:
+    def _from_reader(
+        self, post: Post[ChunkId], child: Helper, report: Report | Ended | str
+    ) -> None:
         if _of_life(post, child, report):
             return
         if isinstance(report, Ended):
@@ -364,7 +376,7 @@ class Coordinator(Closing):
         self._marks.clear()
 
 
-def _of_life(post: Post, child: Child, report: Report | Ended | str) -> bool:
+def _of_life(post: Post, child: Helper, report: Report | Ended | str) -> bool:
     """Take in signs of life; return whether it was one."""
     child.beat_s = time.monotonic()
     if isinstance(report, Ready):

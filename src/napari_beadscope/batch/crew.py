@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from napari_beadscope.batch.child import Child, Inbox
+from napari_beadscope.batch.child import Child, Helper, Inbox
 from napari_beadscope.batch.orders import Order
 from napari_beadscope.batch.scheduler import Taste
 from napari_beadscope.batch.service import BatchError
@@ -37,7 +37,7 @@ class Post(Generic[_T]):
     name: str
     module: str
     taste: Taste
-    child: Child | None = None
+    child: Helper | None = None
     ready: bool = False
     task: _T | None = None
     since_s: float = 0.0
@@ -91,7 +91,7 @@ class Crew(Generic[_T]):
                 post.child = Child(post.module, post.name, self._inbox)
                 post.ready, post.stale, post.ended_because = False, False, ""
 
-    def of(self, child: Child) -> Post[_T] | None:
+    def of(self, child: Helper) -> Post[_T] | None:
         """Return the post that a process has."""
         return next((post for post in self.posts if post.child is child), None)
 

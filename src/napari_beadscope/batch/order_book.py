@@ -15,7 +15,8 @@ from napari_beadscope.batch.planning import PlannedPosition, PlannedStep
 from napari_beadscope.batch.scheduler import ChunkId, Size
 from napari_beadscope.batch.units import Unit, seen_by
 
-_PART = ".part"
+#: In the names of outputs that are not complete.
+PART = ".part"
 
 
 class OrderBook:
@@ -61,7 +62,7 @@ class OrderBook:
     def draft(self, number: int, token: str) -> Path:
         """Return where a unit's output is written."""
         path = self.output(number)
-        return path.with_name(f".{path.stem}.{token}{_PART}{path.suffix}")
+        return path.with_name(f".{path.stem}.{token}{PART}{path.suffix}")
 
     def place(self, number: int, draft: Path) -> None:
         """Give a complete output its name; raise OSError if it cannot have it."""
@@ -69,7 +70,7 @@ class OrderBook:
 
     def remove_drafts(self, token: str = "") -> None:
         """Remove what was not completed: by the run with this token, or by any."""
-        for draft in (self.folder / "positions").rglob(f".*{_PART}*"):
+        for draft in (self.folder / "positions").rglob(f".*{PART}*"):
             if token in draft.name:
                 draft.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -117,6 +117,7 @@ def run_batch(
     workers: Workers | None = None,
     verify: bool = False,
     parquet: bool = False,
+    scheduler: str = "",
 ) -> Ending:
     """Compute everything that a batch's plan wants and that is not done already.
 
@@ -134,6 +135,8 @@ def run_batch(
         Compare everything that is done with its checksum first.
     parquet : bool
         Write tables as Parquet, too.
+    scheduler : str
+        Address of a Dask scheduler, whose workers compute instead of processes of this machine.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def run_batch(
     folder = _made(batch.output)
     with RunLock(folder), _logged(folder), Journal.create(folder) as journal:
         run = _Run(batch, journal, show, stopping or Stopping(), parquet)
-        return run.run(workers or batch.plan.workers, verify)
+        return run.run(workers or batch.plan.workers, verify, scheduler)
 
 
 class _Run:
@@ -161,12 +164,14 @@ class _Run:
         self._user_shows, self._parquet = show, parquet
         self._results = Results(batch.output, journal)
 
-    def run(self, workers: Workers, verify: bool) -> Ending:
+    def run(self, workers: Workers, verify: bool, scheduler: str) -> Ending:
         batch, journal = self._batch, self._journal
         fingerprints = _fingerprints(batch)
         units = make_units(batch.positions, batch.steps, fingerprints)
+        if scheduler:  # frames are read where they are worked on
+            units = tuple(replace(unit, channels=()) for unit in units)
         book = OrderBook(batch.output, batch.positions, batch.steps, fingerprints, units)
-        effort = effort_for(workers, units)
+        effort = effort_for(workers, units, scheduler)
         _check_memory(book, effort)
         book.remove_drafts()
         earlier = take_up(journal, batch.output, _entries(batch, units), verify=verify)
@@ -230,21 +235,21 @@ class _Run:
             _LOG.exception("the journal could not be told")
 
 
-def effort_for(workers: Workers, units: tuple[Unit, ...]) -> Effort:
+def effort_for(workers: Workers, units: tuple[Unit, ...], scheduler: str = "") -> Effort:
     """Return how much of this machine a run takes, where the plan leaves it open."""
     from napari_beadscope.tracking.choice import usable_cores
 
     gpu = workers.gpu
     if gpu is None:
         wanted = any(unit.category in GPU_CATEGORIES for unit in units)
-        gpu = int(wanted and _gpu_works())
+        gpu = int(wanted and not scheduler and _gpu_works())
     if workers.memory_mb is None:
         memory = psutil.virtual_memory().total // _SHARE_OF_MEMORY
     else:
         memory = workers.memory_mb * _MB
     return Effort(
         cpu_workers=workers.cpu or usable_cores(),
-        gpu_workers=gpu,
+        gpu_workers=0 if scheduler else gpu,
         readers=workers.readers,
         unit_timeout_s=workers.unit_timeout_s,
         limits=Limits(
@@ -253,6 +258,7 @@ def effort_for(workers: Workers, units: tuple[Unit, ...]) -> Effort:
             hard_bytes=min(memory, room()),
             max_backlog={"cpu": workers.max_cpu_backlog, "gpu": workers.max_gpu_backlog},
         ),
+        scheduler=scheduler,
     )
 
 

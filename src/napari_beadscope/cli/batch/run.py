@@ -16,6 +16,9 @@ def run(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Worker processes; default: the plan's.")
     ] = None,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Compute on the cluster of this Dask scheduler.")
+    ] = "",
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the results; default: the plan's.")
     ] = None,
@@ -35,4 +38,4 @@ def run(
     """
     from napari_beadscope.cli.batch.running import RunRequest, run
 
-    run(RunRequest(plan, workers, output, verify, parquet, verbose), Output(as_json))
+    run(RunRequest(plan, workers, scheduler, output, verify, parquet, verbose), Output(as_json))

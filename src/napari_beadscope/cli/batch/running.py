@@ -35,6 +35,7 @@ class RunRequest:
 
     plan: Path
     workers: int | None
+    scheduler: str
     output: Path | None
     verify: bool
     parquet: bool
@@ -55,6 +56,7 @@ def run(request: RunRequest, output: Output) -> None:
             workers=workers,
             verify=request.verify,
             parquet=request.parquet,
+            scheduler=request.scheduler,
         )
     with Journal.open(ending.folder) as journal:
         failures = list(journal.rows(state="failed"))
