@@ -1,8 +1,9 @@
 """Make the pictures in docs/images: real napari, a real engine, the simulated microscope.
 
 The workspace and each dock, on a laptop's screen and on a large one, in both themes; and a
-recording opened again. On a machine without a screen: ``xvfb-run -a -s "-screen 0 1920x1200x24"
-python tools/make_pictures.py``. Takes a few minutes; overwrites what is there.
+recording opened again, and results of a batch. On a machine without a screen:
+``xvfb-run -a -s "-screen 0 1920x1200x24" python tools/make_pictures.py``. Takes a few minutes;
+overwrites what is there.
 """
 
 from __future__ import annotations
@@ -20,12 +21,20 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_beadscope.core.types import Annotation
+from napari_beadscope.testing.cells import SyntheticCells, write_cells
 from napari_beadscope.ui.host import SessionHost, host_of
 from napari_beadscope.ui.places import PLUGIN
 from napari_beadscope.ui.workspace import open_workspace, plugin_docks
 
 SIZES_PX = {"laptop": (1366, 768), "desktop": (1920, 1080)}
 THEMES = ("dark", "light")
+BATCH = """inputs: ["field_*.ome.tif"]
+channels: {phase: 0, fluorescence: [1]}
+steps: [segment, correct, track, extract]
+output: results
+chunk_frames: 4
+nm_per_px: 200
+"""
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
@@ -115,6 +124,41 @@ def _words(one: Annotation) -> dict[str, Any]:
     }
 
 
+def run_batch(host: SessionHost, root: Path) -> None:
+    """Run a batch of synthetic cells in the Jobs dock, and judge some of what it found."""
+    for number in range(4):
+        scene = SyntheticCells(
+            frames=24, size_px=(256, 256), cells=8, divisions=2, unevenness=0.2, seed=number
+        )
+        write_cells(root / f"field_{number}.ome.tif", scene)
+    (root / "plan.yaml").write_text(BATCH, encoding="utf-8")
+    dock = content(host.viewer, "Jobs")
+    dock.presenter.choose(str(root / "plan.yaml"))
+    wait(dock.run.isEnabled)
+    dock.run.click()
+    wait(lambda: dock.open.isEnabled() and not dock.presenter.is_on, 300)
+    dock.presenter.choose(str(root / "results"))
+    wait(lambda: dock.presenter.look is not None)
+
+
+def open_batch(host: SessionHost, folder: Path) -> None:
+    """Open what the batch found at a position."""
+    viewer = host.viewer
+    viewer.layers.clear()
+    dock = content(viewer, "Jobs")
+    docks_of(viewer)["Jobs"].raise_()
+    dock.steps.selectRow(4)
+    dock.open.click()
+    wait(lambda: len(viewer.layers) == 5)
+    viewer.dims.set_point(0, 12)
+    for cell, good in ((0, True), (2, False), (4, True)):
+        dock.results.judge([cell], good=good)
+    dock.results.select(frozenset({0}))
+    viewer.reset_view()
+    settle(2)
+    shoot(viewer, folder / "batch-opened.png")
+
+
 def shoot_all(viewer: napari.Viewer, folder: Path) -> None:
     """Take the workspace and each of its docks, at each size and in each theme."""
     for size, pixels in SIZES_PX.items():
@@ -178,8 +222,10 @@ def main() -> None:
             open_workspace(viewer)
             go_live(host)
             set_up(host)
+            run_batch(host, Path(root))
             shoot_all(viewer, folder)
             record_and_open(host, Path(root), folder)
+            open_batch(host, folder)
         finally:
             if host.session.scope is not None:
                 host.session.scope.stop()

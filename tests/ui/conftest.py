@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,15 @@ def _keep_gl_programs() -> Iterator[None]:
     vispy.gloo.glir.GlirProgram.delete = lambda self: None
     yield
     vispy.gloo.glir.GlirProgram.delete = delete
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _little_to_collect() -> Iterator[None]:
+    """Spare the collector what is there already: napari calls it with every viewer that closes."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

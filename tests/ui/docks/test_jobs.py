@@ -58,7 +58,7 @@ def test_a_folder_of_results_is_shown_and_its_failures_opened(
     dock: Any, out: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
-    dock.choose.click()
+    dock.folder.trigger()
     assert dock.path.currentText() == str(out)
     assert dock.state.text().startswith("Over; some of it has failed: Run tries that again")
     assert "5 of 10 units · 2 failed" in dock.state.text()

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
+    QMenu,
     QProgressBar,
     QPushButton,
     QSizePolicy,
     QTabWidget,
+    QToolButton,
     QWidget,
 )
 from superqt import QElidingLabel
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
 _POLL_MS = 1000
 _SLOWER = 4  # as long as nothing runs
 _WIDE_PX = 620
+_MENU_PX = 26
 _TABS_PX = 340  # of all tabs, with counts
-_ANY_PX = 16_777_215
+_LINE_PX = 120
 _ERRORS, _WORKERS = "Errors", "Workers"
 _PLANS = "Plans (*.yaml *.yml);;All files (*)"
 _PICK = "A plan, or the folder of a batch's results: type, choose, or take one of the last ones"
@@ -85,22 +88,31 @@ class JobsDock(Dock):
         self.path.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.path.setMinimumContentsLength(8)
+        self.path.setMinimumContentsLength(4)
         self.path.setToolTip(_PICK)
         self.path.setAccessibleName("Plan or results")
         self.path.lineEdit().setPlaceholderText("a plan, or a folder of results")
         self.path.lineEdit().setToolTip(_PICK)
         self.path.lineEdit().editingFinished.connect(self._typed)
         self.path.activated.connect(lambda _: self._typed())
-        self.plan = _button("Plan…", self._choose_plan, "Choose a plan, a YAML file")
-        self.choose = _button("Folder…", self._choose_folder, "Choose a batch's folder")
+        self.choose = QToolButton()
+        self.choose.setText("Choose")
+        self.choose.setToolTip("Choose a plan, or the folder of a batch's results")
+        self.choose.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.choose.setMinimumWidth(
+            self.choose.fontMetrics().horizontalAdvance("Choose") + _MENU_PX
+        )
+        menu = QMenu(self.choose)
+        self.plan = menu.addAction("Plan…", self._choose_plan)
+        self.folder = menu.addAction("Folder of results…", self._choose_folder)
+        self.choose.setMenu(menu)
         self.run = _button("▶ Run", lambda: self.presenter.run())
         self.drain = _button("Finish", lambda: self.presenter.drain())
         self.stop = _button("■ Stop", lambda: self.presenter.stop())
-        self.open = _button("Open results", self._open)
+        self.open = _button("Open", self._open)
         self.head = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self.head.setSpacing(4)
-        for widgets in ((self.path, self.plan, self.choose), (self.run, self.drain, self.stop)):
+        for widgets in ((self.path, self.choose), (self.run, self.drain, self.stop)):
             row = QHBoxLayout()
             row.setSpacing(4)
             for widget in widgets:
@@ -120,7 +132,7 @@ class JobsDock(Dock):
         self.bar.setRange(0, 1000)
         self.bar.setMaximumWidth(90)
         self.bar.setToolTip("Which part of all units is done")
-        self.line = QWidget()
+        self.line = _Line()
         line = QHBoxLayout(self.line)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(4)
@@ -164,16 +176,14 @@ class JobsDock(Dock):
         wide = self.width() >= _WIDE_PX
         directions = QBoxLayout.Direction
         self.head.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
-        if wide:
-            self.line.setFixedWidth(self.width() - _TABS_PX)
-            if self.tabs.cornerWidget() is None:
-                self.tabs.setCornerWidget(self.line)
-        elif self.tabs.cornerWidget() is not None:
+        self.line.wanted_px = self.width() - _TABS_PX
+        if wide and self.tabs.cornerWidget() is None:
+            self.tabs.setCornerWidget(self.line)
+        elif not wide and self.tabs.cornerWidget() is not None:
             self.tabs.setCornerWidget(None)
-            self.line.setMinimumWidth(0)
-            self.line.setMaximumWidth(_ANY_PX)
             self.body.insertWidget(1, self.line)
         self.line.show()
+        self.line.updateGeometry()
 
     def _tick(self) -> None:
         self._ticks += 1
@@ -276,6 +286,20 @@ class JobsDock(Dock):
 
     def _show_results(self) -> None:
         self.found.show_results()
+
+
+class _Line(QWidget):
+    """A row that takes what room there is beside tabs, and needs little."""
+
+    wanted_px = 0
+
+    def sizeHint(self) -> QSize:
+        """Return the width that is wanted."""
+        return QSize(max(_LINE_PX, self.wanted_px), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a width that is easy to have."""
+        return QSize(_LINE_PX, super().minimumSizeHint().height())
 
 
 def _button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:
