@@ -201,7 +201,7 @@ samples: [{name: a, fovs: 9}]
         (8, r"'steps\[0\]': no service is called 'segmnt'"),
         (10, r"'steps\[2\]\.radius' cannot be 60"),
         (10, r"no 'steps\[2\]\.mod': did you mean 'mode'"),
-        (1, "cells.tif does not say when its frames were taken, which step 'timed' needs"),
+        (1, "when the frames of .*cells.tif were taken, which step 'timed' needs"),
         (12, "'output' .*own.py is a file"),
         (13, "sample 'a' has position 9, but there are 1"),
     ):

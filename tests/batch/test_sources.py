@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_beadscope.batch.plan import InputItem
+from napari_beadscope.batch.plan_inputs import find_inputs
 from napari_beadscope.batch.source import SourceError, open_source
 from napari_beadscope.batch.sources.images import marked
 from napari_beadscope.core.errors import InputError
@@ -120,6 +122,11 @@ def test_an_ome_tiff_over_several_files_is_one_source(tmp_path: Path) -> None:
         assert np.array_equal(source.read(0, 0, 0, 6), STACK[:, 0])
         assert set(source.files()) == {tmp_path / name for name in names}
         before = source.fingerprint()
+    wrong: list[str] = []
+    items = [InputItem(path="*.ome.tif")]
+    found = find_inputs(items, tmp_path, lambda place, what, remedy="": wrong.append(what))
+    assert [one.path.name for one in found] == ["a.ome.tif"]  # not once for each file
+    assert wrong == []
     _write(tmp_path / "b.ome.tif", STACK[3:6, 1], description=xml.encode(), metadata=None)
     with open_source(tmp_path / "a.ome.tif") as source:
         assert source.fingerprint() != before

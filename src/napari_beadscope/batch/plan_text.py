@@ -126,12 +126,17 @@ def _step_lines(names: Sequence[str], kind: str, guessed: bool) -> list[str]:
 
 
 def _physics_lines(positions: Sequence[PositionInfo], names: Sequence[str]) -> list[str]:
-    needed = any(open_service(name).uses_times for name in names)
+    services = [open_service(name) for name in names]
+    needed = any(getattr(one, "needs_times", one.uses_times) for one in services)
     silent = [one for one in positions if one.times_s is None]
     times = "# frame_interval_s: 1.0  # seconds between two frames, instead of the files' times"
     if silent and needed:
-        where = "the files do" if len(silent) == len(positions) else f"{silent[0].name} does"
-        times = f"# frame_interval_s:  # to be filled in: {where} not say when frames were taken"
+        times = "# frame_interval_s:  # fill in: the files do not say when frames were taken"
+        if len(silent) < len(positions):
+            times = (
+                f"# frame_interval_s:  # {silent[0].name} does not say when frames were taken; this"
+                " is for all, for one: {path: FILE, frame_interval_s: 60}"
+            )
     return [
         times,
         "# nm_per_px: 100.0  # size of a pixel in the sample, instead of the files'",

@@ -295,12 +295,15 @@ class _Resolving:
         ]
         silent = [one for one in positions if one.info.times_s is None]
         if wanting and silent:
-            more = f" and {len(silent) - 1} more positions" if len(silent) > 1 else ""
+            more = f", and of {len(silent) - 1} more positions," if len(silent) > 1 else ""
+            remedy = "give 'frame_interval_s', the seconds between two frames"
+            if len(silent) < len(positions):  # given for all, it would replace true times
+                remedy += ", for that input: {path: FILE, frame_interval_s: SECONDS}"
             self._wrong(
                 ("inputs",),
-                f"{silent[0].info.path}{more} does not say when its frames were taken, which step"
-                f" {wanting[0]!r} needs",
-                "give 'frame_interval_s', the seconds between two frames",
+                f"nothing says when the frames of {silent[0].info.path}{more} were taken, which"
+                f" step {wanting[0]!r} needs",
+                remedy,
             )
 
     def _with_samples(self, positions: tuple[PlannedPosition, ...]) -> tuple[PlannedPosition, ...]:
