@@ -195,7 +195,7 @@ def _scan(labels: Iterable[Any], options: LinkOptions, given: np.ndarray | None)
 
 def _checked(image: Any, before: np.ndarray | None) -> np.ndarray:
     labels = np.asarray(image)
-    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+    if labels.ndim != 2 or labels.dtype.kind not in "iub":
         raise InputError(
             f"labels of shape {labels.shape} and type {labels.dtype} cannot be linked",
             "give whole numbers of shape (y, x) for every frame",
