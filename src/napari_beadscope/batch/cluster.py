@@ -81,11 +81,15 @@ class RemoteChild:
         """Give up on what it is busy with, and restart the process that has it."""
         future, self._future = self._future, None
         if future is not None:
-            places = [at for at, keys in self._client.processing().items() if future.key in keys]
+            places = self._places(future)
             future.cancel(force=True)
             if places:
                 self._client.restart_workers(places, timeout=_RESTART_S, raise_for_error=False)
         self._end("ended by the run")
+
+    def is_waiting(self) -> bool:
+        """Return whether what it was given has not been taken by any machine yet."""
+        return self._future is not None and not self._places(self._future)
 
     def close(self) -> None:
         """Give up on what it is busy with; twice is fine."""
@@ -100,6 +104,9 @@ class RemoteChild:
 
     def forget(self) -> None:
         """Nothing is left of it."""
+
+    def _places(self, future: Future) -> list[str]:
+        return [at for at, keys in self._client.processing().items() if future.key in keys]
 
     def _done(self, future: Future) -> None:
         """Called on a thread of the client."""
@@ -154,8 +161,12 @@ class ClusterCrew(Crew[Any]):
     def watch(self, limit_s: float) -> None:
         """End what has taken too long; the cluster itself sees who is silent."""
         for post in self.posts:
-            if post.child is not None:
-                post.child.beat_s = time.monotonic()
+            child = post.child
+            if not isinstance(child, RemoteChild):
+                continue
+            child.beat_s = now = time.monotonic()
+            if post.task is not None and now - post.since_s > limit_s and child.is_waiting():
+                post.since_s = now  # machines have gone; that is not the unit's fault
         super().watch(limit_s)
 
     def close(self) -> None:
