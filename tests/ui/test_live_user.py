@@ -194,7 +194,8 @@ def test_trails_go_with_the_last_bead(live: SessionHost, qtbot: Any) -> None:
 def test_ten_thousand_updates_leave_no_memory_behind(
     live: SessionHost, scopes: Any, qtbot: Any, monkeypatch: Any
 ) -> None:
-    scopes.last.set_camera(roi="0,0,256,256")
+    scopes.last.set_camera(roi="0,0,256,256")  # whose news of the beads comes first
+    qtbot.waitUntil(lambda: live.live_view.layer.data.shape == (256, 256), timeout=20_000)
     live.session.set_beads(tuple(Bead(k, Roi(30 + 40 * k, 60, 32)) for k in range(5)))
     qtbot.waitUntil(lambda: live.overlays.trails is not None, timeout=20_000)
     live._timer.stop()
