@@ -177,6 +177,18 @@ def test_what_is_missing_is_said(file: Path, tmp_path: Path) -> None:
         open_service("extract").Settings(features=["colour"])
 
 
+def test_a_frame_that_cannot_be_segmented_is_named(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).normal(100, 3, (4, 64, 64)).astype(np.float32)
+    frames[2, 5, 5] = np.nan
+    path = tmp_path / "nan.tif"
+    tifffile.imwrite(path, frames, photometric="minisblack", metadata={"axes": "TYX"})
+    with pytest.raises(BatchError, match=r"channel 0, frame 2 of .*nan\.tif: .*NaN"):
+        process(path, tmp_path / "out", steps=("segment",), chunk_frames=1)
+    first = tifffile.imread(tmp_path / "out" / "nan" / "segment" / "000000-000000.tif")
+    assert first.shape[-2:] == (64, 64)
+    assert first.max() == 0
+
+
 def test_a_batch_of_two_positions(
     file: Path, made: dict[str, tuple[Path, ...]], tmp_path: Path
 ) -> None:

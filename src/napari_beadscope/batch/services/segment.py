@@ -10,13 +10,21 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from napari_beadscope.batch.service import Facts, PlanChannels, Service, ServiceSettings, Work
+from napari_beadscope.batch.service import (
+    BatchError,
+    Facts,
+    PlanChannels,
+    Service,
+    ServiceSettings,
+    Work,
+)
 from napari_beadscope.batch.services.cell_parts import (
     CellChannel,
     cell_channel,
     checked_channels,
     write_labels,
 )
+from napari_beadscope.core.errors import BeadscopeError
 
 
 class SegmentSettings(ServiceSettings):
@@ -84,7 +92,11 @@ class Segment(Service):
         counts = []
         for at, frame in enumerate(frames):
             work.checkpoint()
-            labels[at] = segment_cells(frame, options)
+            try:
+                labels[at] = segment_cells(frame, options)
+            except BeadscopeError as error:
+                where = f"channel {channel}, frame {work.first + at} of {work.position.path}"
+                raise BatchError(f"{where}: {error.what}", error.remedy) from error
             counts.append(int(labels[at].max()))
         write_labels(work.output, labels)
         return {
