@@ -205,6 +205,25 @@ def test_more_recordings_and_other_chunks(case: Case) -> None:
     assert "positions/cells9/table.csv" in case.outputs()  # made before, and still true
 
 
+def test_results_of_another_recording_are_not_overwritten(case: Case) -> None:
+    case.run()
+    results = case.results()
+    other = case.folder / "other"
+    other.mkdir()
+    write_tiff(other / "cells1.tif", pixels(50))
+    plan = case.plan.read_text()
+    case.plan.write_text(plan.replace("'*.tif'", "other/cells1.tif"))
+    assert "other" in case.plan.read_text()
+    with pytest.raises(InputError, match=r"has results of .*cells1\.tif as position 'cells1'"):
+        case.run()
+    assert case.results() == results
+    case.plan.write_text(plan)
+    shutil.move(case.folder / "cells0.tif", other / "cells0.tif")  # moved data are the same data
+    shutil.move(case.folder / "cells1.tif", case.folder / "cells2.tif.old")
+    case.plan.write_text(plan.replace("'*.tif'", "other/cells0.tif"))
+    assert case.run().kept == 7
+
+
 def test_changed_code_of_an_own_service_counts_as_a_change(case: Case) -> None:
     own = case.folder / "own.py"
     own.write_text(SERVICES.read_text())

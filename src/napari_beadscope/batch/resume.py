@@ -13,6 +13,7 @@ from pathlib import Path
 from napari_beadscope.batch.compute import checksum
 from napari_beadscope.batch.journal import Entry, Journal, Row
 from napari_beadscope.batch.units import Unit, UnitId
+from napari_beadscope.core.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ def take_up(
         The plan's units, in its order.
     verify : bool
         Also compare the content of every output with its checksum.
+
+    Raises
+    ------
+    InputError
+        The folder has results of other recordings under the same names; nothing has changed.
     """
     rows = {row.id: row for row in journal.rows(planned=False)}
     done: list[int] = []
@@ -59,6 +65,7 @@ def take_up(
         if row is None or row.state != "done":
             continue
         if row.key != entry.unit.key or row.output != entry.unit.output:
+            _check_source(folder, row, entry)
             changed += 1
         elif is_whole(folder, row, verify=verify):
             done.append(number)
@@ -79,6 +86,16 @@ def is_whole(folder: Path, row: Row, *, verify: bool = False) -> bool:
         return not verify or checksum(path) == row.sha256
     except OSError:
         return False
+
+
+def _check_source(folder: Path, row: Row, entry: Entry) -> None:
+    """Refuse to put results in the place of another recording's, which is still there itself."""
+    if row.source != entry.source and Path(row.source).exists():
+        raise InputError(
+            f"{folder} has results of {row.source} as position {row.position!r}, which is "
+            f"{entry.source} in the plan",
+            "name another folder in `output`, or remove the old results",
+        )
 
 
 def _forget(journal: Journal, folder: Path, rows: Iterable[Row], units: Sequence[Unit]) -> None:
