@@ -17,6 +17,7 @@ from napari.utils.notifications import show_info, show_warning
 
 from napari_beadscope.batch.flags import Flag
 from napari_beadscope.batch.journal import NAME as JOURNAL_NAME
+from napari_beadscope.batch.outcome import read_outcome
 from napari_beadscope.batch.results import RESULTS_NAME
 from napari_beadscope.ui.batch_look import is_batch
 from napari_beadscope.ui.batch_position import KEY, OpenedPosition, Table, open_position
@@ -57,10 +58,11 @@ def read_batch(path: str | Path) -> list[LayerData]:
     """
     found = batch_folder(Path(path))
     folder, name = found if found is not None else (Path(path), "")
-    opened = open_position(folder, name)
+    outcome = read_outcome(folder)
+    opened = open_position(folder, name, outcome)
     for words in opened.notes:
         show_warning(words)
-    if not name:
+    if not name and len(outcome.fields) > 1:
         show_info(f"{opened.name} of {folder.name}: the Jobs dock shows the other positions")
     return position_layers(opened)
 

@@ -215,7 +215,7 @@ def test_another_position_takes_the_place_of_the_first_and_layers_may_go(
     out = batches.make_results(tmp_path, ("a", "c", "z"))
     host.viewer.open(str(out), plugin="napari-beadscope")  # as by File → Open
     assert dock.found.title.text() == "a: 2 cells"
-    dock.presenter.choose(str(out))
+    assert dock.path.currentText() == str(out)  # what is opened is what the dock is about
     dock.steps.selectRow(4)
     dock.open.click()
     assert {opened_in(layer).name for layer in host.viewer.layers} == {"c"}

@@ -191,7 +191,11 @@ class JobsDock(Dock):
             self.presenter.poll()
 
     def _layers_changed(self, _: Any = None) -> None:
+        before = self.results.opened
         self.results.look()
+        now = self.results.opened
+        if now is not None and now is not before:
+            self.presenter.follow(now.folder)
 
     # choosing
 
@@ -237,7 +241,7 @@ class JobsDock(Dock):
         share = self.presenter.share()
         self.bar.setVisible(share is not None)
         self.bar.setValue(round(1000 * (share or 0.0)))
-        self.steps.show_rows(self.presenter.rows())
+        self.steps.show_rows(self.presenter.rows)
         failures = self.presenter.failures()
         self.failures.show_failures(failures)
         self._count(self.failures, _ERRORS, len(failures))

@@ -55,6 +55,8 @@ class BatchJobsPresenter:
         self._lane: JobLane | None = None
         self.path: Path | None = None
         self.reading: Reading | None = None
+        #: The table: positions and steps in the plan's order.
+        self.rows: tuple[JobRow, ...] = ()
         self.started: StartedRun | None = None
         self._stopping = False
         self._began = False  # the run that was started here has been seen at work
@@ -78,11 +80,18 @@ class BatchJobsPresenter:
         text = text.strip()
         path = Path(text).expanduser().absolute() if text else None
         if path != self.path:
-            self.path, self.reading, self.started, self._stopping = path, None, None, False
+            self.path, self.reading, self.rows = path, None, ()
+            self.started, self._stopping, self._began = None, False, False
             if path is not None:
                 remember_batch(path)
             self._changed()
         self.poll()
+
+    def follow(self, folder: Path) -> None:
+        """Be about the batch that was opened in the viewer, unless a run is looked after."""
+        known = self.path == folder or self.folder == folder
+        if not known and not self.is_on:
+            self.choose(str(folder))
 
     def poll(self) -> None:
         """Look how the batch is, unless that is being done."""
@@ -90,20 +99,24 @@ class BatchJobsPresenter:
         if path is None or self._lane is None or self._lane.busy:
             return
 
-        def done(reading: Reading) -> None:
-            if reading.path == self.path:
-                self._took(reading)
+        def work() -> tuple[Reading, tuple[JobRow, ...]]:
+            reading = read_path(path, before)
+            look = reading.look
+            steps = () if look is None else look.steps
+            return reading, tuple(job_row(step, look is not None and look.is_on) for step in steps)
+
+        def done(found: tuple[Reading, tuple[JobRow, ...]]) -> None:
+            if found[0].path == self.path:
+                self._took(*found)
 
         def failed(outcome: Outcome) -> None:
             if path == self.path and outcome.error is not None:
-                self._took(Reading(path, problem=str(outcome.error)))
+                self._took(Reading(path, problem=str(outcome.error)), ())
 
-        self._lane.submit(
-            Job("Looking at the batch", lambda: read_path(path, before), done, failed, quick=True)
-        )
+        self._lane.submit(Job("Looking at the batch", work, done, failed, quick=True))
 
-    def _took(self, reading: Reading) -> None:
-        self.reading = reading
+    def _took(self, reading: Reading, rows: tuple[JobRow, ...]) -> None:
+        self.reading, self.rows = reading, rows
         on = reading.look is not None and reading.look.is_on
         self._began = self._began or on
         self._stopping = self._stopping and (on or not self._began)
@@ -237,11 +250,6 @@ class BatchJobsPresenter:
         """Return which part of all units is done, 0 to 1; None if there are none."""
         now = None if self.look is None else self.look.now
         return None if now is None or not now.units else now.done / now.units
-
-    def rows(self) -> tuple[JobRow, ...]:
-        """Return the table: positions and steps in the plan's order."""
-        look = self.look
-        return () if look is None else tuple(job_row(step, look.is_on) for step in look.steps)
 
     def failures(self, position: str = "", step: str = "") -> tuple[Row, ...]:
         """Return what has failed: all, or of a position and step."""

@@ -56,6 +56,7 @@ class BatchResultsPresenter:
         self.opened: OpenedPosition | None = None
         self.selected: frozenset[int] = frozenset()
         self._linking = False
+        self._shown: tuple[dict[int, Flag], tuple[ThingRow, ...]] | None = None
 
     def wake(self) -> None:
         """Follow the viewer's layers."""
@@ -138,6 +139,11 @@ class BatchResultsPresenter:
         opened = self.opened
         if opened is None or not len(opened.sums):
             return ()
+        if self._shown is None or self._shown[0] is not opened.flags:
+            self._shown = (opened.flags, self._rows(opened))
+        return self._shown[1]
+
+    def _rows(self, opened: OpenedPosition) -> tuple[ThingRow, ...]:
         columns = self.columns()
         sums = opened.sums
         given = [sums[name].tolist() if name else [np.nan] * len(sums) for name in columns]
