@@ -196,6 +196,17 @@ def test_a_feature_of_ones_own(tmp_path: Path) -> None:
         measure_cells(labels, features=["colour"])
 
 
+def test_the_feature_in_the_docs_works(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanations" / "batch-cells.md"
+    code = page.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "grain.py").write_text(code)
+    labels = np.zeros((64, 64), int)
+    labels[5:40, 5:40] = 1
+    image = np.random.default_rng(0).normal(100, 20, (64, 64))
+    found = measure_cells(labels, {1: image}, features=[f"{tmp_path / 'grain.py'}:granularity"])
+    assert found["granularity"][0] == pytest.approx(4, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("image", "says"),
     [
