@@ -87,9 +87,24 @@ def test_a_chunk_that_is_cut_is_an_error(copied: Path) -> None:
     with open_source(copied) as source:
         chunk = [file for file in source.files() if file.name[0] not in ".z"][-1]
     data = chunk.read_bytes()
-    chunk.write_bytes(data[: len(data) // 2])
-    with open_source(copied) as source, pytest.raises(SourceError, match=r"channel 1 .*is damaged"):
-        source.read(0, 1, 0, 7)
+    for length in (0, 10, len(data) // 2, len(data) - 100, len(data) - 1):
+        chunk.write_bytes(data[:length])
+        with (
+            open_source(copied) as source,
+            pytest.raises(SourceError, match=r"channel 1 .*is damaged"),
+        ):
+            source.read(0, 1, 0, 7)
+
+
+@pytest.mark.parametrize("name", ["plate/A/1/1", "plate/B/2", "series/1"])
+def test_an_image_whose_metadata_are_gone_does_not_just_disappear(
+    name: str, written: Path, tmp_path: Path
+) -> None:
+    folder, _, rest = name.partition("/")
+    copy = Path(shutil.copytree(written / f"{folder}.zarr", tmp_path / f"{folder}.zarr"))
+    (copy / rest / ".zattrs").unlink()
+    with pytest.raises(InputError, match=r"no metadata of|are damaged"):
+        open_source(copy)
 
 
 @pytest.mark.parametrize("copied", ["v3-shards"], indirect=True)

@@ -67,6 +67,10 @@ class ZarrSource(SourceBase):
 
     def _image(self, folder: Path) -> _Image:
         attributes = _attributes(folder)
+        if "multiscales" not in attributes:
+            raise InputError(
+                f"{folder} has no metadata of an OME-Zarr image", "copy it again, or take it out"
+            )
         scales = attributes["multiscales"][0]
         first = scales["datasets"][0]
         array = ZarrArray(folder / str(first["path"]))
@@ -133,6 +137,11 @@ class ZarrSource(SourceBase):
                 f"frame {number} of channel {channel} of {self.path} is damaged ({error})",
                 "copy it again, or use other frames",
             ) from error
+        except (IndexError, ValueError) as error:
+            raise SourceError(
+                f"the metadata of {image.array.folder} do not fit its chunks ({error})",
+                "copy it again",
+            ) from error
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
@@ -148,16 +157,15 @@ def _image_folders(path: Path) -> list[Path]:
         return [path]
     if "plate" in attributes:
         wells = [path / str(well["path"]) for well in attributes["plate"]["wells"]]
-        return [
-            well / str(image["path"])
-            for well in wells
-            for image in (_attributes(well).get("well") or {}).get("images", [])
-        ]
+        return [one for well in wells for one in _fields(well)]
     if "well" in attributes:
-        return [path / str(image["path"]) for image in attributes["well"]["images"]]
+        return _fields(path)
     numbered = [one for one in path.iterdir() if one.is_dir() and one.name.isdigit()]
-    series = sorted(numbered, key=lambda one: int(one.name))
-    return [one for one in series if "multiscales" in _attributes(one)]
+    return sorted(numbered, key=lambda one: int(one.name))
+
+
+def _fields(well: Path) -> list[Path]:
+    return [well / str(image["path"]) for image in _attributes(well)["well"]["images"]]
 
 
 def _axes(axes: Any, count: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
