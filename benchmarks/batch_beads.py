@@ -1,6 +1,6 @@
 """Bead recordings in a batch: how far from the truth, and what each step costs.
 
-    python benchmarks/batch_beads.py [--frames 200] [--beads 20] [--backend cpu] [--runs]
+    python benchmarks/batch_beads.py [--frames 200] [--beads 20] [--size 512] [--runs]
 
 Six simulated recordings with known x, y and z. Accuracy beside that of the same kernels in ROIs
 at rest, which is live tracking. Cost in CPU time of this process per frame, step by step, beside
@@ -99,16 +99,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--beads", type=int, default=20)
+    parser.add_argument("--size", type=int, default=512, help="edge of a frame, px")
+    parser.add_argument("--scenes", type=int, nargs="+", default=list(range(len(SCENES))))
     parser.add_argument("--backend", default="cpu")
     parser.add_argument("--runs", action="store_true")
     asked = parser.parse_args()
     recordings, costs, kernels, rows = [], dict.fromkeys(STEPS, 0.0), 0.0, 0
     print("recording | rows trusted | RMSE x, y mpx, z nm: batch | live")
-    for scene in range(len(SCENES)):
-        taken = bead_recording(scene, frames=asked.frames, beads=asked.beads, size_px=(512, 512))
+    for scene in asked.scenes:
+        shape = (asked.size, asked.size)
+        taken = bead_recording(scene, frames=asked.frames, beads=asked.beads, size_px=shape)
         recordings.append(taken)
         with tempfile.TemporaryDirectory() as folder:
-            if not scene:  # compile
+            if not rows:  # compile
                 batch(taken, Path(folder), asked.backend)
             found, trusted, cost = batch(taken, Path(folder), asked.backend)
         truth, kernel = live(taken, asked.backend)
@@ -120,7 +123,7 @@ def main() -> None:
             f"{scene} | {trusted}/{every} | {x * 1e3:.2f}, {y * 1e3:.2f}, {z:.2f} | "
             f"{truth[0] * 1e3:.2f}, {truth[1] * 1e3:.2f}, {truth[2]:.2f}"
         )
-    frames = asked.frames * len(SCENES)
+    frames = asked.frames * len(asked.scenes)
     for step in STEPS:
         print(f"{step}: {1e3 * costs[step] / frames:.3f} ms of CPU per frame")
     print(f"kernels alone: {1e3 * kernels / frames:.3f} ms of CPU per frame")
