@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import tifffile
 
 from napari_beadscope.batch.journal import Journal
+from napari_beadscope.batch.monitor import Snapshot
 from napari_beadscope.batch.run import Stopping
 from napari_beadscope.batch.run_lock import RunLock
 from napari_beadscope.batch.service import BatchError
@@ -82,6 +85,24 @@ def test_killed_and_hung_workers_lose_nothing(case: Case) -> None:
     shutil.rmtree(case.out)
     case.run()
     assert case.outputs() == outputs
+
+
+def test_killed_readers_are_replaced(case: Case) -> None:
+    case.take_time(0.2)
+    killed = []
+
+    def show(snapshot: Snapshot) -> None:
+        readers = [one.pid for one in snapshot.workers if one.name.startswith("reader")]
+        if readers and len(killed) < 2:
+            killed.append(readers[0])
+            os.kill(readers[0], signal.SIGKILL)
+
+    ending = case.run(show=show)
+    assert len(killed) == 2
+    assert (ending.state, ending.done) == ("complete", UNITS)
+    assert case.outputs()["positions/cells2/table.csv"] == expected_table(2)
+    assert len(case.computed()) == UNITS
+    assert segment_names() == []
 
 
 def test_a_failure_stops_nothing_else_and_is_told(case: Case) -> None:
