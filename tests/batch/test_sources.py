@@ -263,10 +263,12 @@ def test_a_recording_that_is_not_finished_is_refused(tmp_path: Path) -> None:
         open_source(folder)
 
 
-def _movie(path: Path, frames: np.ndarray, codec: str, pixels: str) -> Path:
+def _movie(
+    path: Path, frames: np.ndarray, codec: str, pixels: str, options: dict[str, str] | None = None
+) -> Path:
     import av
 
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], pixels
         for image in frames:
@@ -274,6 +276,23 @@ def _movie(path: Path, frames: np.ndarray, codec: str, pixels: str) -> Path:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [("a.mp4", "mjpeg", "yuvj420p"), ("a.mkv", "ffv1", "gray"), ("a.avi", "mjpeg", "yuvj420p")],
+)
+def test_a_movie_that_is_cut_does_not_pass_as_a_shorter_one(
+    name: str, codec: str, pixels: str, tmp_path: Path
+) -> None:
+    frames = (STACK[:, 0] // 256).astype(np.uint8)
+    path = _movie(tmp_path / name, frames, codec, pixels, {"movflags": "faststart"})
+    whole, error = _read_on(path)
+    assert (len(whole), error) == (6, None)
+    for share in (0.98, 0.7, 0.4):
+        read, error = _read_on(_cut(path, share))
+        assert str(path) in str(error)
+        assert all(np.array_equal(got, truth) for got, truth in zip(read, whole))
 
 
 def test_movies_are_sources(tmp_path: Path) -> None:

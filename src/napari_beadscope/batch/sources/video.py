@@ -17,6 +17,8 @@ from napari_beadscope.batch.sources.base import SourceBase, usable_times
 from napari_beadscope.core.errors import DeviceError
 from napari_beadscope.devices.replay.video import VideoFrames
 
+_EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
+
 
 class VideoSource(SourceBase):
     """The frames of a movie, as one position of one channel; colours are turned into grey."""
@@ -69,9 +71,24 @@ class VideoSource(SourceBase):
 
 
 def _cut(path: Path) -> bool:
-    """Return whether an AVI is shorter than its head says."""
+    """Return whether an AVI or a Matroska file is shorter than its head says."""
+    size = path.stat().st_size
     with open(path, "rb") as file:
-        head = file.read(12)
-    if head[:4] != b"RIFF" or head[8:] != b"AVI ":
-        return False
-    return bool(struct.unpack("<I", head[4:8])[0] + 8 > path.stat().st_size)
+        head = file.read(4096)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return bool(struct.unpack("<I", head[4:8])[0] + 8 > size)
+    if head[:4] == _EBML:
+        begin, length = _element(head, 4)
+        segment = begin + (length or 0)
+        if head[segment : segment + 4] == _SEGMENT:
+            begin, length = _element(head, segment + 4)
+            return length is not None and begin + length > size
+    return False
+
+
+def _element(data: bytes, at: int) -> tuple[int, int | None]:
+    """Return where the content of an EBML element begins, and its length if it is known."""
+    first = data[at] if at < len(data) else 0
+    width = 9 - first.bit_length() if first else 1
+    value = int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1)
+    return at + width, None if value == (1 << 7 * width) - 1 else value

@@ -69,7 +69,7 @@ class VideoFrames(Closing):
         times: list[int] = []
         try:
             for packet in self._container.demux(self._stream):
-                if packet.size:
+                if packet.size and not packet.is_corrupt:  # the last of a file that is cut is half
                     stamp = packet.pts if packet.pts is not None else packet.dts
                     times.append(len(times) if stamp is None else stamp)
         except av.FFmpegError as error:
@@ -118,6 +118,8 @@ class VideoFrames(Closing):
                 for _ in range(index - self._next):
                     frame = next(self._frames)
             self._next = index + 1
+            if frame.is_corrupt:
+                raise ValueError("a part of it is missing")
             return _grey(frame)
         except (av.FFmpegError, StopIteration, OSError, ValueError) as error:
             self._next = len(self._times)
