@@ -35,7 +35,7 @@ def taken() -> list[BeadRecording]:
     return [bead_recording(scene, frames=24) for scene in (0, 2)]
 
 
-def run(folder: Path, steps: list[object], inputs: list[str]) -> Ending:
+def run(folder: Path, steps: list[object], inputs: list[str], workers: int = 1) -> Ending:
     plan = {
         "inputs": inputs,
         "output": "out",
@@ -43,7 +43,7 @@ def run(folder: Path, steps: list[object], inputs: list[str]) -> Ending:
         "frame_interval_s": 0.01,
         "nm_per_px": 100.0,
         "chunk_frames": 8,
-        "workers": {"cpu": 2, "gpu": 0},
+        "workers": {"cpu": workers, "gpu": 0},
     }
     (folder / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     return run_batch(open_plan(folder / "plan.yaml"))
@@ -56,7 +56,7 @@ def test_a_run_over_recordings_gives_the_truth_and_recomputes_only_what_changed(
     for number, one in enumerate(taken):
         inputs.append(one.write(tmp_path / f"rec{number}.tif").name)
     taken[0].zlut(64).save(tmp_path / "lut.txt")
-    first = run(tmp_path, STEPS, inputs)
+    first = run(tmp_path, STEPS, inputs, workers=2)
     assert (first.state, first.done) == ("complete", 2 * (5 + 3))
     tables = {path.name: path for path in (tmp_path / "out" / "tables").glob("*.csv")}
     assert {"find_beads.csv", "link_beads.csv", "smooth.csv", "summary.csv"} <= set(tables)
