@@ -146,7 +146,11 @@ def open_batch(host: SessionHost, folder: Path) -> None:
     viewer = host.viewer
     viewer.layers.clear()
     dock = content(viewer, "Jobs")
-    docks_of(viewer)["Jobs"].raise_()
+    for name, other in docks_of(viewer).items():
+        if name != "Jobs":
+            other.close()
+    settle(0.5)
+    viewer.window.resize(*SIZES_PX["laptop"])
     dock.steps.selectRow(4)
     dock.open.click()
     wait(lambda: len(viewer.layers) == 5)

@@ -31,7 +31,7 @@ MAX_POINTS = 50_000
 _COLOURS = {True: "#30a46c", False: "#e5484d", None: "#ffd400"}
 _WORDS = {True: "yes", False: "no", None: ""}
 _FLUORESCENT = ("green", "magenta", "cyan", "yellow", "red", "blue")
-_DOT_PX = 8.0
+_DOT_PX = 12.0
 
 
 def batch_folder(place: Path) -> tuple[Path, str] | None:
@@ -199,7 +199,7 @@ def _points(opened: OpenedPosition) -> Iterator[LayerData]:
         "symbol": "disc",
         "face_color": "transparent",
         "border_color": colours_of(opened, numbers),
-        "border_width": 0.15,
+        "border_width": 0.2,
         "text": {"string": f"{{{table.kind}}}", "size": 8, "color": "#ffffff"},
         "axis_labels": ("t", "y", "x")[-places.shape[1] :],
         "metadata": {"numbers": numbers},
