@@ -247,6 +247,16 @@ def test_what_does_not_fit_together(change: dict[str, object], words: str, folde
         resolve_plan(make_plan({**data, **change}), folder)
 
 
+def test_files_in_settings_are_relative_to_the_plan(folder: Path) -> None:
+    data = {
+        "inputs": {"path": "cells.ome.tif"}, "channels": {"phase": 0, "fluorescence": 1},
+        "steps": ["segment", {"correct": {"flat_field": "flat.tif", "dark": 100}}], "output": "o",
+    }  # fmt: skip
+    batch = resolve_plan(make_plan(data), folder)
+    step = batch.steps[1]
+    assert step.service.files(step.settings) == (folder / "flat.tif",)
+
+
 def test_results_are_not_written_into_an_input(folder: Path) -> None:
     images = folder / "images"
     images.mkdir()

@@ -21,6 +21,7 @@ from napari_beadscope.batch.service import (
     ServiceSettings,
     Work,
 )
+from napari_beadscope.batch.services.bead_parts import FileName
 from napari_beadscope.batch.services.cell_parts import (
     Corrections,
     FluorescenceChannels,
@@ -41,7 +42,7 @@ class CorrectSettings(ServiceSettings):
         "subtract takes the background away only",
     )
     dark: float = Field(0.0, ge=0, description="Camera's offset, counts: a frame without light")
-    flat_field: str | None = Field(
+    flat_field: FileName | None = Field(
         None,
         description="Image of an even slide without the offset, used to divide; none: the "
         "background itself",
