@@ -127,7 +127,7 @@ def _step_lines(names: Sequence[str], kind: str, guessed: bool) -> list[str]:
 
 def _physics_lines(positions: Sequence[PositionInfo], names: Sequence[str]) -> list[str]:
     services = [open_service(name) for name in names]
-    needed = any(getattr(one, "needs_times", one.uses_times) for one in services)
+    needed = any(one.uses_times and one.needs_times for one in services)
     silent = [one for one in positions if one.times_s is None]
     times = "# frame_interval_s: 1.0  # seconds between two frames, instead of the files' times"
     if silent and needed:

@@ -289,9 +289,7 @@ class _Resolving:
         self, steps: tuple[PlannedStep, ...], positions: tuple[PlannedPosition, ...]
     ) -> None:
         wanting = [
-            step.name
-            for step in steps
-            if getattr(step.service, "needs_times", step.service.uses_times)
+            step.name for step in steps if step.service.uses_times and step.service.needs_times
         ]
         silent = [one for one in positions if one.info.times_s is None]
         if wanting and silent:

@@ -136,6 +136,8 @@ class Service(ABC):
         Ending of the output's name.
     uses_times : bool
         It reads ``position.times_s``.
+    needs_times : bool
+        With ``uses_times``: the plan is refused while the times are not known.
     uses_scale : bool
         It reads ``position.nm_per_px``.
     prefetch : bool
@@ -154,6 +156,7 @@ class Service(ABC):
     ordered: ClassVar[bool] = False
     suffix: ClassVar[str] = ".npy"
     uses_times: ClassVar[bool] = False
+    needs_times: ClassVar[bool] = True
     uses_scale: ClassVar[bool] = False
     prefetch: ClassVar[bool] = True
     Settings: ClassVar[type[BaseModel]] = ServiceSettings

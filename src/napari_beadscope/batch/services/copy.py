@@ -6,7 +6,6 @@ Owns the file's description. Must not know formats that are read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -40,7 +39,7 @@ class Copy(Service):
     suffix = ".ome.tif"
     uses_times = True
     uses_scale = True
-    needs_times: ClassVar[bool] = False
+    needs_times = False
     prefetch = False
     Settings = CopySettings
 
