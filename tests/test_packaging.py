@@ -24,7 +24,7 @@ PACKED = "napari_beadscope/napari.yaml"
 #: Imported, where present, by code that an extra is for.
 OF_EXTRAS = {
     "bioio", "bioio_base", "cupy", "dask", "distributed", "laptrack", "pyarrow", "pylibCZIrw",
-    "pymmcore", "pytest",
+    "pymmcore", "pytest", "tensorstore",
 }  # fmt: skip
 #: Imported by what the benchmarks run in another Python, which has these and is told of the last.
 PEERS = {"napari_micromanager", "pymmcore_plus", "gui_clock"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorstore
 
 from napari_beadscope.batch.source import SourceError, open_source
 from napari_beadscope.core.errors import InputError
@@ -109,11 +110,9 @@ def test_an_image_whose_metadata_are_gone_does_not_just_disappear(
 
 @pytest.mark.parametrize("copied", ["v3-shards"], indirect=True)
 def test_a_chunk_that_a_shard_lacks_is_not_zeros(copied: Path) -> None:
-    with open_source(copied) as source:
-        shard = next(file for file in source.files() if file.name[0] not in ".z")
-    data = bytearray(shard.read_bytes())
-    data[-20:-4] = b"\xff" * 16  # the last entry of its index, before the checksum
-    shard.write_bytes(data)
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{copied}/0/"}}
+    array = tensorstore.open(spec).result()
+    array[2:4, 1, 32:, 48:].write(0).result()  # a chunk of zeros is left out
     with open_source(copied) as source:
         assert np.array_equal(source.read(0, 0, 0, 7), STACK[:, 0])
         with pytest.raises(SourceError, match=r"frame 2 of channel 1 .* is missing"):
@@ -124,9 +123,9 @@ def test_a_chunk_that_a_shard_lacks_is_not_zeros(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"compressor": {"id": "secret"}}, "compressed by 'secret', which is not read"),
-        ({"chunks": [0, 1, 32, 48]}, "metadata of the array in .* are damaged"),
-        ({"chunks": "many"}, "metadata of the array in .* are damaged"),
+        ({"compressor": {"id": "secret"}}, r"cannot be read \(.*secret"),
+        ({"chunks": [0, 1, 32, 48]}, r"cannot be read \(.*chunks"),
+        ({"chunks": "many"}, r"cannot be read \(.*chunks"),
     ],
 )
 def test_arrays_that_are_not_read(copied: Path, change: dict[str, object], words: str) -> None:
