@@ -63,7 +63,7 @@ def test_copy_is_the_same_movie(case: Case) -> None:
     ("name", "words"),
     [
         ("segmant", "no service is called 'segmant'"),
-        ("nothing.py:Here", "no file at"),
+        ("nothing.py:Here", "there is no file"),
         (f"{SERVICES}:Own", "no subclass 'Own'"),
     ],
 )

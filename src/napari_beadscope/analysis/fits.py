@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_beadscope.analysis.fit_models import FitModel, Parameter
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.own_code import own_module
 
 _MODULE = "napari_beadscope.analysis.fit_models"
 #: Curves by name, loaded when they are asked for.
@@ -270,19 +271,7 @@ def _changed(
 
 def _own(path: Path, attribute: str) -> FitModel:
     """Return a curve from a file of the user's."""
-    import importlib.util
-
-    if not path.is_file():
-        raise InputError(f"there is no file {path}", "check the path")
-    spec = importlib.util.spec_from_file_location(f"own_curve_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        what = f"{path} cannot be run ({type(error).__name__}: {error})"
-        raise InputError(what, "correct it") from error
+    module = own_module(path, again=True)
     model = getattr(module, attribute, None)
     if not isinstance(model, FitModel):
         raise InputError(f"{path} has no FitModel called {attribute}", "define one, or check it")

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import warnings
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from napari_beadscope.core.errors import BeadscopeError, InputError
+from napari_beadscope.core.own_code import own_module, words_of_own
 
 _WITH = ("__enter__", "__exit__")
 _SIMPLE: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
@@ -56,7 +55,7 @@ def own_class(device_id: str) -> type:
     if found is None:
         raise InputError(f"{device_id!r} names no class", "write it as path/to/file.py:ClassName")
     where = found["file"] or found["module"]
-    module = _module_of_file(Path(where)) if found["file"] else _module(where)
+    module = own_module(Path(where), again=True) if found["file"] else _module(where)
     name = found["name"] or found["cls"]
     one = getattr(module, name, None)
     if not isinstance(one, type):
@@ -76,37 +75,9 @@ def _module(name: str) -> ModuleType:
         return import_module(name)
     except (Exception, SystemExit) as error:  # somebody else's code
         raise InputError(
-            f"the module {name} cannot be imported ({_words(error)})", "correct its name, or it"
+            f"the module {name} cannot be imported ({words_of_own(error)})",
+            "correct its name, or it",
         ) from error
-
-
-def _module_of_file(path: Path) -> ModuleType:
-    path = path.expanduser().absolute()
-    if not path.is_file():
-        raise InputError(f"there is no file {path}", "give the path of a Python file")
-    name = f"_beadscope_own_{path.stem}"
-    spec = spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look there
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # for what lies beside it
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # somebody else's code
-        raise InputError(f"{path} cannot be run ({_words(error, path)})", "correct it") from error
-    return module
-
-
-def _words(error: BaseException, path: Path | None = None) -> str:
-    line = error.lineno if isinstance(error, SyntaxError) else None
-    trace = error.__traceback__
-    while trace is not None:
-        if path is not None and trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"{type(error).__name__}: {error}" + (f", line {line}" if line else "")
 
 
 def own_options(device_id: str) -> type[BaseModel]:
@@ -163,7 +134,7 @@ def open_own(device_id: str, options: dict[str, Any], wanted: tuple[type, ...]) 
         raise
     except (Exception, SystemExit) as error:  # somebody else's code
         raise InputError(
-            f"{cls.__name__} cannot be made ({_words(error)})", f"correct {device_id}"
+            f"{cls.__name__} cannot be made ({words_of_own(error)})", f"correct {device_id}"
         ) from error
     lacking = min((_lacking(device, protocol) for protocol in wanted), key=len)
     if lacking:

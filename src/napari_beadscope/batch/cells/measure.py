@@ -7,7 +7,6 @@ ones of this package are in `features`, those of users in files of theirs.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.own_code import own_module
 
 #: Entry points of packages that bring features.
 GROUP = "napari_beadscope.cell_features"
@@ -178,25 +178,7 @@ def _entry_points() -> dict[str, str]:
 
 def _from_file(path: Path, function: str) -> Feature:
     """Return a function of a user's file, which is run once."""
-    from importlib import util
-
-    name = f"beadscope_feature_{abs(hash(path))}"
-    if name not in sys.modules:
-        if not path.is_file():
-            raise InputError(f"no file at {path}", "check the path of your own feature")
-        spec = util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise InputError(f"{path} is not a Python file", "give it the ending .py")
-        module = util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            sys.modules.pop(name, None)
-            raise InputError(
-                f"{path} cannot be loaded ({type(error).__name__}: {error})", "correct that file"
-            ) from error
-    found = getattr(sys.modules[name], function, None)
+    found = getattr(own_module(path), function, None)
     if not callable(found):
         raise InputError(f"{path} has no function {function!r}", "name it after the colon")
     result: Feature = found

@@ -6,14 +6,14 @@ Owns the table; the modules it names are imported on use. Must not know any serv
 from __future__ import annotations
 
 import hashlib
-import sys
 from functools import cache
-from importlib import import_module, metadata, util
+from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
 
 from napari_beadscope.batch.service import Service
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.own_code import own_file, own_module
 
 GROUP = "napari_beadscope.services"
 _HERE = "napari_beadscope.batch.services"
@@ -61,7 +61,7 @@ def open_service(name: str, folder: Path | None = None) -> Service:
     own_file, _, own_class = name.rpartition(":")
     if own_file.endswith(".py"):
         path = (folder or Path()) / Path(own_file).expanduser()
-        return _made(_load_file(path.resolve()), own_class, name)
+        return _made(own_module(path.resolve()), own_class, name)
     target = _SERVICES.get(name) or _entry_points().get(name)
     if target is None:
         raise InputError(
@@ -80,40 +80,15 @@ def open_service(name: str, folder: Path | None = None) -> Service:
 
 def code_identity(service: Service) -> str:
     """Return what identifies a service's code: its version, and for your own file its content."""
-    module = sys.modules.get(type(service).__module__)
-    path = getattr(module, "__file__", None)
-    if type(service).__module__.startswith(_OWN) and path:
-        return f"{service.version}:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+    path = own_file(type(service).__module__)
+    if path is not None:
+        return f"{service.version}:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     return str(service.version)
-
-
-_OWN = "beadscope_own_"
 
 
 @cache
 def _entry_points() -> dict[str, str]:
     return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-
-
-def _load_file(path: Path) -> ModuleType:
-    name = _OWN + hashlib.sha256(str(path).encode()).hexdigest()[:16]
-    if name in sys.modules:
-        return sys.modules[name]
-    if not path.is_file():
-        raise InputError(f"no file at {path}", "check the path of your own service")
-    spec = util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path} is not a Python file", "give it the ending .py")
-    module = util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        sys.modules.pop(name, None)
-        raise InputError(
-            f"{path} cannot be loaded ({type(error).__name__}: {error})", "correct that file"
-        ) from error
-    return module
 
 
 def _made(module: ModuleType, attribute: str, name: str) -> Service:
