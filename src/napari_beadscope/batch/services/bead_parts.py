@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from napari_beadscope.batch.service import BatchError, PlanChannels, Work
+from napari_beadscope.batch.service import BatchError, PlanChannels, Service, Work
 from napari_beadscope.core.errors import InputError
 from napari_beadscope.core.settings_fields import expanded
 
@@ -189,3 +189,16 @@ def times_of(work: Work) -> np.ndarray | None:
     """Return the times of all frames, or None if they are not known."""
     times: Any = work.position.times_s
     return None if times is None else np.asarray(times, np.float64)
+
+
+class TrackingService(Service):
+    """Base of steps that look at beads' pixels; their settings have ``channel`` and ``zlut``."""
+
+    def channels(self, plan_channels: PlanChannels, settings: Any) -> tuple[int, ...]:
+        return (bead_channel(plan_channels, settings.channel),)
+
+    def files(self, settings: Any) -> tuple[Path, ...]:
+        return given_file(settings.zlut)
+
+    def files_of(self, position: PositionInfo, settings: Any) -> tuple[Path, ...]:
+        return recorded_zluts(position, settings.zlut)

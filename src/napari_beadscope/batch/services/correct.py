@@ -41,7 +41,12 @@ class CorrectSettings(ServiceSettings):
         description="divide makes up for uneven light, which the background shows, and needs dark; "
         "subtract takes the background away only",
     )
-    dark: float = Field(0.0, ge=0, description="Camera's offset, counts: a frame without light")
+    dark: float = Field(
+        0.0,
+        ge=0,
+        description="Camera's offset, counts: mean of a frame without light; with too small a "
+        "value divide makes up for uneven light in part only",
+    )
     flat_field: FileName | None = Field(
         None,
         description="Image of an even slide without the offset, used to divide; none: the "

@@ -65,6 +65,7 @@ class Extract(Service):
     name = "extract"
     category = "EXTRACT"
     needs = ("segment", "correct", "track")
+    requires = (("segment",), ("track",))
     suffix = ".csv"
     uses_times = True
     Settings = ExtractSettings

@@ -5,33 +5,30 @@ Own their settings and tables. `batch.beads.particles` finds and links.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
-from napari_beadscope.batch.service import Facts, PlanChannels, Service, ServiceSettings, Work
+from napari_beadscope.batch.service import Facts, Service, ServiceSettings, Work
 from napari_beadscope.batch.services.bead_parts import (
     AUTO,
     BackendName,
     ChannelNumber,
     RoiSize,
+    TrackingService,
     ZlutName,
-    bead_channel,
     checked_channel,
-    given_file,
     load_rows,
     open_tracker,
     open_zlut,
-    recorded_zluts,
     required,
     save_rows,
     times_of,
 )
 
 if TYPE_CHECKING:
-    from napari_beadscope.batch.source import PositionInfo
+    pass
 
 _LOOK_FRAMES = 5
 _USUAL_SIZE_PX = 64
@@ -47,23 +44,12 @@ class FindParticlesSettings(ServiceSettings):
     channel: ChannelNumber = None
 
 
-class FindParticles(Service):
+class FindParticles(TrackingService):
     """Finds and measures all particles in every frame of a chunk."""
 
     name = "find_particles"
     category = "BEAD_FIND"
     Settings = FindParticlesSettings
-
-    def channels(
-        self, plan_channels: PlanChannels, settings: FindParticlesSettings
-    ) -> tuple[int, ...]:
-        return (bead_channel(plan_channels, settings.channel),)
-
-    def files(self, settings: FindParticlesSettings) -> tuple[Path, ...]:
-        return given_file(settings.zlut)
-
-    def files_of(self, position: PositionInfo, settings: FindParticlesSettings) -> tuple[Path, ...]:
-        return recorded_zluts(position, settings.zlut)
 
     def process(self, work: Work, settings: FindParticlesSettings) -> Facts:
         from napari_beadscope.batch.beads.particles import find_particles

@@ -6,28 +6,25 @@ Own the way from a chunk's frames to its rows, which `batch.beads.chunk` compute
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
-from napari_beadscope.batch.service import Facts, PlanChannels, Service, ServiceSettings, Work
+from napari_beadscope.batch.service import Facts, ServiceSettings, Work
 from napari_beadscope.batch.services.bead_parts import (
     AUTO,
     BackendName,
     ChannelNumber,
     MethodName,
     RoiSize,
+    TrackingService,
     ZlutName,
-    bead_channel,
     bead_places,
     checked_channel,
-    given_file,
     load_rows,
     open_tracker,
     open_zlut,
-    recorded_zluts,
     required,
     save_rows,
 )
@@ -36,7 +33,6 @@ from napari_beadscope.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_beadscope.batch.beads.places import Placed
-    from napari_beadscope.batch.source import PositionInfo
     from napari_beadscope.core.types import Bead
     from napari_beadscope.tracking import ZLut
 
@@ -67,7 +63,7 @@ class TrackBeadsSettings(ServiceSettings):
     channel: ChannelNumber = None
 
 
-class TrackBeads(Service):
+class TrackBeads(TrackingService):
     """Centres, and heights with a Z-LUT, of all beads in a chunk of frames."""
 
     name = "track_beads"
@@ -75,17 +71,6 @@ class TrackBeads(Service):
     needs = ("find_beads",)
     requires = (("find_beads",),)
     Settings = TrackBeadsSettings
-
-    def channels(
-        self, plan_channels: PlanChannels, settings: TrackBeadsSettings
-    ) -> tuple[int, ...]:
-        return (bead_channel(plan_channels, settings.channel),)
-
-    def files(self, settings: TrackBeadsSettings) -> tuple[Path, ...]:
-        return given_file(settings.zlut)
-
-    def files_of(self, position: PositionInfo, settings: TrackBeadsSettings) -> tuple[Path, ...]:
-        return recorded_zluts(position, settings.zlut)
 
     def process(self, work: Work, settings: TrackBeadsSettings) -> Facts:
         from napari_beadscope.batch.beads.chunk import track_chunk
@@ -130,7 +115,7 @@ class LookupZSettings(ServiceSettings):
     channel: ChannelNumber = None
 
 
-class LookupZ(Service):
+class LookupZ(TrackingService):
     """Tracks beads anew in ROIs cut round their centres: heights, also of beads that moved far."""
 
     name = "lookup_z"
@@ -138,15 +123,6 @@ class LookupZ(Service):
     needs = ("find_beads", "track_beads")
     requires = (("track_beads",),)
     Settings = LookupZSettings
-
-    def channels(self, plan_channels: PlanChannels, settings: LookupZSettings) -> tuple[int, ...]:
-        return (bead_channel(plan_channels, settings.channel),)
-
-    def files(self, settings: LookupZSettings) -> tuple[Path, ...]:
-        return given_file(settings.zlut)
-
-    def files_of(self, position: PositionInfo, settings: LookupZSettings) -> tuple[Path, ...]:
-        return recorded_zluts(position, settings.zlut)
 
     def process(self, work: Work, settings: LookupZSettings) -> Facts:
         from napari_beadscope.batch.beads.chunk import lookup_chunk

@@ -51,6 +51,7 @@ class TrackCells(Service):
     name = "track"
     category = "CELL_LINK"
     needs = ("segment", "align")
+    requires = (("segment",),)
     whole = True
     suffix = ".csv"
     Settings = TrackSettings
