@@ -112,7 +112,10 @@ class Child:
         self._outbox.put(order)
 
     def kill(self) -> None:
-        """Kill it; nothing happens if it has ended."""
+        """Kill it and what it has started; nothing happens if it has ended."""
+        if hasattr(os, "killpg") and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
 
     def close(self, patience_s: float = 5.0) -> None:
@@ -121,7 +124,7 @@ class Child:
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
         self.forget()
 
@@ -154,7 +157,7 @@ class Child:
     def _listen(self) -> None:
         while (report := self._pipe.receive()) is not None:
             self._inbox.put((self, report))
-        self._process.kill()  # whatever is left of it must not touch anything any more
+        self.kill()  # whatever is left of it must not touch anything any more
         code = self._process.wait()
         self._inbox.put((self, Ended(_told(code))))
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_beadscope.batch.orders import Chunk, Compute, Computed
+from napari_beadscope.batch.orders import Chunk, Compute, Computed, plain_text
 from napari_beadscope.batch.service import BatchError, Service, Work
 from napari_beadscope.batch.services import open_service
 from napari_beadscope.batch.source import PositionInfo, Source, SourceError, open_source
@@ -25,6 +26,7 @@ from napari_beadscope.ring.segment import Segment
 
 _OPEN_SOURCES = 4
 _BLOCK = 1 << 20
+_MOST_NUMBER = 1 << 63
 
 
 class OpenSources:
@@ -86,14 +88,13 @@ class Computer:
                     cache=self._caches.setdefault(order.service, {}),
                     checkpoint=checkpoint,
                 )
-                facts = service.process(work, settings) or {}
+                facts = _facts(service.process(work, settings), order.service)
             size, digest = seal(order.output, order.service)
         except BaseException:
-            order.output.unlink(missing_ok=True)
+            remove_draft(order.output)
             raise
-        plain = {str(name): _plain(value) for name, value in facts.items()}
         seconds, spent = time.perf_counter() - started, time.process_time() - cpu
-        return Computed(order.number, seconds, spent, size, digest, plain)
+        return Computed(order.number, seconds, spent, size, digest, facts)
 
     def _opened(self, order: Compute) -> tuple[Service, Any]:
         name = order.service
@@ -156,13 +157,27 @@ def seal(path: Path, who: str) -> tuple[int, str]:
     Raises
     ------
     BatchError
-        `who` has not written it.
+        `who` has not written it, or made something else than a file.
     """
+    if path.is_symlink() or path.is_dir():
+        kind = "a link" if path.is_symlink() else "a folder"
+        raise BatchError(
+            f"the service {who} made {kind} where its output belongs",
+            "it must write one file, work.output",
+        )
     if not path.is_file():
         raise BatchError(f"the service {who} wrote no output", "it must write to work.output")
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     return path.stat().st_size, checksum(path)
+
+
+def remove_draft(path: Path) -> None:
+    """Remove an output that is not complete, whatever it is."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def checksum(path: Path) -> str:
@@ -174,6 +189,18 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _facts(told: Any, who: str) -> dict[str, float | int | str]:
+    """Return what a service tells, as values that can be sent and kept."""
+    if not isinstance(told, Mapping | None):
+        raise BatchError(
+            f"the service {who} returned {type(told).__name__} instead of facts",
+            "process() must return a dict, or nothing",
+        )
+    return {plain_text(str(name)): _plain(value) for name, value in (told or {}).items()}
+
+
 def _plain(value: Any) -> float | int | str:
     value = value.item() if hasattr(value, "item") else value
-    return value if isinstance(value, (float, int, str)) else str(value)
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < _MOST_NUMBER):
+        return value
+    return plain_text(str(value))

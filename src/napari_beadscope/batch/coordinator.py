@@ -17,6 +17,7 @@ from pathlib import Path
 
 from napari_beadscope.batch.child import Ended, Helper, Inbox
 from napari_beadscope.batch.chunk_memory import ChunkMemory
+from napari_beadscope.batch.compute import remove_draft
 from napari_beadscope.batch.crew import Crew, Post
 from napari_beadscope.batch.journal import Journal
 from napari_beadscope.batch.monitor import Monitor
@@ -301,7 +302,7 @@ class Coordinator(Closing):
 
     def _lost(self, task: _Task, why: str) -> None:
         """Take in that a worker has died over a unit."""
-        task.draft.unlink(missing_ok=True)
+        remove_draft(task.draft)
         attempts = self._attempts[task.number] = self._attempts.get(task.number, 0) + 1
         self._monitor.note_death(self._book.units[task.number].id, why)
         if attempts < _ATTEMPTS:

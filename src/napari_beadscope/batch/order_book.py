@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from napari_beadscope.batch.compute import remove_draft
 from napari_beadscope.batch.orders import Chunk, Compute, Read
 from napari_beadscope.batch.planning import PlannedPosition, PlannedStep
 from napari_beadscope.batch.scheduler import ChunkId, Size
@@ -70,9 +71,9 @@ class OrderBook:
 
     def remove_drafts(self, token: str = "") -> None:
         """Remove what was not completed: by the run with this token, or by any."""
-        for draft in (self.folder / "positions").rglob(f".*{PART}*"):
+        for draft in list((self.folder / "positions").rglob(f".*{PART}*")):
             if token in draft.name:
-                draft.unlink(missing_ok=True)
+                remove_draft(draft)
 
     def compute(self, number: int, draft: Path, segments: Mapping[ChunkId, str]) -> Compute:
         """Return the order to compute a unit."""

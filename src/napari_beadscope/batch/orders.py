@@ -106,6 +106,17 @@ Order = Compute | Read | End
 Report = Ready | Beat | Computed | ReadIn | Failed
 
 
+def plain_text(text: str) -> str:
+    """Return text that can be sent and written: halves of characters become question marks.
+
+    Examples
+    --------
+    >>> plain_text("a" + chr(0xDCFF) + "b")
+    'a?b'
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 def _to_path(kind: type, value: Any) -> Any:
     return kind(value)
 

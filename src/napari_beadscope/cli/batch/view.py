@@ -100,13 +100,23 @@ def failure_lines(failures: Sequence[Row], with_traceback: bool) -> list[str]:
     lines = []
     for row in failures:
         remedy = f": {row.remedy}" if row.remedy else ""
-        lines.append(
+        told = (
             f"failed: {row.step} of {row.position}, frames {row.first} to {row.last - 1}: "
             f"{row.error}{remedy}"
         )
+        lines.append(_one_line(told))
         if with_traceback and row.trace:
-            lines += [f"    {line}" for line in row.trace.rstrip().splitlines()]
+            lines += [f"    {_printable(line)}" for line in row.trace.rstrip().splitlines()]
     return lines
+
+
+def _one_line(text: str) -> str:
+    """Return text of anybody as one line that does nothing to the terminal."""
+    return _printable(" ".join(text.split()))
+
+
+def _printable(line: str) -> str:
+    return "".join(letter for letter in line if letter.isprintable())
 
 
 def screen(snapshot: Snapshot, height: int) -> RenderableType:
