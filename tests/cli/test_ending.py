@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -103,8 +102,10 @@ def test_kill_9_of_the_whole_engine_and_recover(tmp_path: Path) -> None:
     process = _recording(out)
     engine = beadscope("engines", "--json").data["engines"][0]
     tree = [*psutil.Process(engine["pid"]).children(recursive=True), psutil.Process(engine["pid"])]
-    for one in reversed(tree):
-        os.kill(one.pid, signal.SIGKILL)
+    for one in tree:
+        one.suspend()  # all at once: those that are left would finish the files
+    for one in tree:
+        one.kill()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert f"beadscope recover {out}" in errors.splitlines()[-1]
