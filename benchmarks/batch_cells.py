@@ -1,6 +1,6 @@
 """Cells in batch: CPU time per step, and how near to the truth, on synthetic cells.
 
-    python benchmarks/batch_cells.py [--positions 8] [--frames 100] [--size 512] [--json]
+    python benchmarks/batch_cells.py [--positions 8] [--frames 100] [--size 512] [--json] [--runs]
 
 Writes positions × frames × 2 channels as OME-TIFF (not timed), then runs the steps that a plan
 runs, in this process, on one core: read, segment, correct, track, extract, with their output
@@ -8,7 +8,8 @@ files. CPU ms are of all threads, per time point of both channels. Truth is know
 over union of every cell, share of the true links (divisions too), intensity inside the true mask
 after correction, and from end to end. ``--size 640 --cells 40`` is the size PyAMA 1 was measured
 at, with 238 CPU ms per time point: copy 124, segmentation 71, correction 21, tracking 7.5,
-extraction 15.
+extraction 15. With --runs also whole runs with one worker and with two: wall time, on an otherwise
+quiet machine.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from typing import Any
 import numpy as np
 
 from napari_beadscope.batch.cells import fit_background
+from napari_beadscope.batch.plan import Plan
+from napari_beadscope.batch.planning import resolve_plan
+from napari_beadscope.batch.run import run_batch
 from napari_beadscope.batch.services import open_service
 from napari_beadscope.batch.services.cell_parts import read_labels
 from napari_beadscope.batch.source import open_source
@@ -102,6 +106,27 @@ def judged(scene: SyntheticCells, made: dict[str, tuple[Path, ...]]) -> dict[str
     return {"iou": iou, "links": (good, len(scene.links())), "end": off, "inside": inside}
 
 
+def whole_runs(files: list[Path], folder: Path) -> dict[str, float]:
+    """Return wall seconds of a run over all files by number of workers, with the same results."""
+    took, made = {}, []
+    for workers in (1, 2):
+        plan = {
+            "inputs": [str(file) for file in files],
+            "output": str(folder / f"run{workers}"),
+            "channels": {"phase": 0, "fluorescence": [1]},
+            "steps": ["segment", {"correct": {"dark": DARK}}, "track", "extract"],
+            "chunk_frames": CHUNK,
+            "workers": {"cpu": workers, "gpu": 0},
+        }
+        began = time.perf_counter()
+        ending = run_batch(resolve_plan(Plan.model_validate(plan)))
+        took[f"{workers} worker(s), s"] = round(time.perf_counter() - began, 2)
+        assert ending.state == "complete", ending
+        made.append((folder / f"run{workers}" / "tables" / "extract.csv").read_bytes())
+    assert made[0] == made[1]
+    return took
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--positions", type=int, default=8)
@@ -110,9 +135,10 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=20)
     parser.add_argument("--divisions", type=int, default=8)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--runs", action="store_true")
     args = parser.parse_args()
     spent = dict.fromkeys(PYAMA_MS, 0.0)
-    scores = []
+    scores, files, runs = [], [], {}
     with tempfile.TemporaryDirectory() as place:
         for seed in range(-1, args.positions):  # the first is not counted: it compiles
             scene = SyntheticCells(
@@ -127,8 +153,10 @@ def main() -> None:
             if seed >= 0:
                 spent = {name: spent[name] + seconds[name] for name in spent}
                 scores.append(judged(scene, made))
-            file.unlink()
+            files.append(file)
             print(".", end="", file=sys.stderr, flush=True)
+        if args.runs:
+            runs = whole_runs(files[1:], Path(place))
     points = args.positions * args.frames
     per_point = {name: 1000 * value / points for name, value in spent.items()}
     good, links = (sum(score["links"][k] for score in scores) for k in (0, 1))
@@ -146,6 +174,7 @@ def main() -> None:
         "intensity_in_true_mask_off_95": round(float(np.quantile(np.abs(inside), 0.95)), 4),
         "intensity_end_to_end_off_median": round(float(np.median(np.abs(end))), 4),
         "intensity_end_to_end_off_mean": round(float(np.mean(end)), 4),
+        **runs,
     }
     print(file=sys.stderr)
     if args.json:
