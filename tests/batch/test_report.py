@@ -138,6 +138,46 @@ def test_pictures_show_outlines_on_the_frames(tmp_path: Path, source: Path) -> N
     assert "labels alone" in Page(write_report(folder)).text
 
 
+def test_a_cell_has_one_colour_and_its_number_in_all_pictures(tmp_path: Path, source: Path) -> None:
+    def tracked(position: str, first: int, last: int) -> bytes:
+        rows = [
+            f"{position},{cell},{frame},{1 + (cell + (frame >= 10)) % 2}"
+            for frame in range(first, last)
+            for cell in range(2)
+        ]
+        return ("\n".join(["position,cell,frame,label", *rows]) + "\n").encode()
+
+    labels = np.zeros((FRAMES, 64, 80), np.int32)
+    labels[:, 5:25, 30:50], labels[:, 35:60, 30:50] = 1, 2
+    labels[10:] = np.choose(labels[10:], [0, 2, 1])  # cell 0 is above all the time
+    folder = make_batch(tmp_path / "out", (0,), source=str(source), content=tracked)
+    for path in (folder / "positions/cells_p000/segment").iterdir():
+        first, last = (int(number) for number in path.stem.split("-"))
+        np.save(path, labels[first : last + 1])
+    seen = []
+    for data in Page(write_report(folder)).images:
+        with Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))) as image:
+            seen.append(np.asarray(image.convert("RGB")).astype(int))
+    assert len(seen) == 3
+    for picture in seen:
+        assert picture[5, 35].tolist() == seen[0][5, 35].tolist()
+        assert picture[35, 35].tolist() == seen[0][35, 35].tolist() != picture[5, 35].tolist()
+        assert (picture[8:22, 33:47].min(axis=2) > 250).any()  # its number, in white
+
+
+def test_beads_are_drawn_in_pixels_where_their_size_is_not_known(tmp_path: Path) -> None:
+    def beads(position: str, first: int, last: int) -> bytes:
+        rows = [f"{position},{k},{k / 10},0,,,,{50 + k},{20 - k}" for k in range(first, last)]
+        head = "position,frame,time_s,bead,x_nm,y_nm,z_nm,x_px,y_px"
+        return ("\n".join([head, *rows]) + "\n").encode()
+
+    page = Page(write_report(make_batch(tmp_path / "out", (0,), content=beads)))
+    assert "x_px less its median" in page.text
+    assert "y_px less its median" in page.text
+    assert "_nm" not in page.text
+    assert page.html.count('class="one"') == 2
+
+
 def test_large_frames_become_small_pictures() -> None:
     labels = np.zeros((1500, 1100), np.int32)
     labels[300:600, 200:500] = 7

@@ -97,21 +97,25 @@ def bar_chart(title: str, bars: Sequence[tuple[str, float, str]], unit: str) -> 
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Return round numbers between two numbers.
+    """Return round numbers between two numbers, at least three of them.
 
     Examples
     --------
-    >>> ticks(0.0, 98.0)
-    [0.0, 20.0, 40.0, 60.0, 80.0]
+    >>> ticks(0.0, 98.0), ticks(-4.5, 4.9, 4)
+    ([0.0, 20.0, 40.0, 60.0, 80.0], [-4.0, -2.0, 0.0, 2.0, 4.0])
     """
     span = high - low
     if not span > 0 or not math.isfinite(span):
         return [low]
     rough = span / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [round(k * step, 12) for k in range(first, math.floor(high / step + 1e-9) + 1)]
+    steps = [power * m for m in (0.5, 1, 2, 5, 10)]
+    at = next(at for at, step in enumerate(steps) if at and step >= rough * 0.999)
+    for step in (steps[at], steps[at - 1]):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first >= 2:
+            break
+    return [round(k * step, 12) for k in range(first, last + 1)]
 
 
 def short(value: float) -> str:

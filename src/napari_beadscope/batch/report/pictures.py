@@ -23,6 +23,8 @@ from napari_beadscope.core.errors import BeadscopeError
 _LOG = logging.getLogger(__name__)
 _MAX_POSITIONS = 8
 _EDGE_PX = 320
+_MAX_NUMBERS, _NUMBER_PX = 80, 11
+_BLOCK_ROWS = 1_000_000
 _INK = np.array(
     [(255, 196, 61), (64, 224, 208), (255, 120, 120), (150, 220, 90), (120, 170, 255)], np.uint8
 )
@@ -39,8 +41,8 @@ class Picture:
 def pictures_of(outcome: Outcome, step: str = "segment") -> dict[str, list[Picture]]:
     """Return pictures of the first, middle and last frame of some positions.
 
-    A position whose labels cannot be read is left out; one whose frames are not at hand is shown
-    as labels alone.
+    Where cells are tracked, each has its number, and one colour in all frames. A position whose
+    labels cannot be read is left out; one whose frames are not at hand is shown as labels alone.
     """
     done = [
         name
@@ -51,23 +53,54 @@ def pictures_of(outcome: Outcome, step: str = "segment") -> dict[str, list[Pictu
     for name in chosen(done, _MAX_POSITIONS):
         part = outcome.parts[name, step]
         try:
-            pictures[name] = _position(outcome.fields[name], part, outcome.folder)
+            pictures[name] = _position(outcome, name, part)
         except (BeadscopeError, OSError, ValueError, KeyError) as error:
             _LOG.info("no pictures of %s: %s", name, error)
     return {name: some for name, some in pictures.items() if some}
 
 
-def _position(field: Field, part: Part, folder: Path) -> list[Picture]:
+def _position(outcome: Outcome, name: str, part: Part) -> list[Picture]:
     first, last = part.rows[0].first, part.rows[-1].last
     made, channel = [], json.loads(part.rows[0].settings or "{}").get("channel")
-    for frame in sorted({first, (first + last - 1) // 2, last - 1}):
+    frames = sorted({first, (first + last - 1) // 2, last - 1})
+    cells = _cells(outcome, name, frames)
+    for frame in frames:
         row = next(row for row in part.rows if row.first <= frame < row.last)
-        labels = read_labels(folder / row.output, frame - row.first)
-        image = _frame(field, frame, channel)
+        labels = read_labels(outcome.folder / row.output, frame - row.first)
+        image = _frame(outcome.fields[name], frame, channel)
         found = len(np.unique(labels)) - bool((labels == 0).any())
         words = f"frame {frame}: {found} cells" + ("" if image is not None else " (labels alone)")
-        made.append(Picture(_png(outlined(image, labels)), words))
+        numbers = cells.get(frame, {})
+        if numbers:  # label = cell + 1; what is no cell in the table has no outline
+            as_cells = np.zeros(int(labels.max()) + 1, np.int64)
+            for label, cell in numbers.items():
+                if label < len(as_cells):
+                    as_cells[label] = cell + 1
+            labels = as_cells[labels]
+        rgb = outlined(image, labels)
+        made.append(Picture(_png(numbered(rgb, labels) if numbers else rgb), words))
     return made
+
+
+def _cells(outcome: Outcome, name: str, frames: list[int]) -> dict[int, dict[int, int]]:
+    """Return which cell each label of some frames is; nothing if they are not tracked."""
+    import pandas as pd
+
+    found: dict[int, dict[int, int]] = {}
+    for of_position in outcome.table_parts().values():
+        paths = [path for path in of_position.get(name, ()) if is_table(path)]
+        if not paths or not {"cell", "frame", "label"} <= set(columns_of(paths[0])):
+            continue
+        for path in paths:
+            with pd.read_csv(
+                path, usecols=["cell", "frame", "label"], chunksize=_BLOCK_ROWS
+            ) as blocks:
+                for block in blocks:
+                    some = block[block["frame"].isin(frames)]
+                    for cell, frame, label in zip(some["cell"], some["frame"], some["label"]):
+                        found.setdefault(int(frame), {})[int(label)] = int(cell)
+        break
+    return found
 
 
 def pictures_of_beads(outcome: Outcome) -> dict[str, list[Picture]]:
@@ -104,7 +137,8 @@ def _beads(field: Field, table: Path) -> Picture | None:
     for bead, y, x in zip(rows["bead"], rows["y_px"].round(), rows["x_px"].round()):
         top, left = max(int(y) - half, 0), max(int(x) - half, 0)
         labels[top : int(y) + half + 1, left : int(x) + half + 1] = int(bead) + 1
-    return Picture(_png(outlined(image, labels)), f"frame {frame}: {len(rows)} beads")
+    rgb = numbered(outlined(image, labels), labels, above=True)
+    return Picture(_png(rgb), f"frame {frame}: {len(rows)} beads")
 
 
 def read_labels(path: Path, number: int) -> np.ndarray:
@@ -158,6 +192,35 @@ def outlined(image: np.ndarray | None, labels: np.ndarray) -> np.ndarray:
     edge = most != np.minimum.reduce(beside)
     rgb[edge] = _INK[most[edge].astype(np.int64) % len(_INK)]
     return rgb
+
+
+def numbered(rgb: np.ndarray, labels: np.ndarray, above: bool = False) -> np.ndarray:
+    """Return an outlined frame with the number of every cell or bead (label less one) in or on it.
+
+    Of more than `_MAX_NUMBERS` none has one: nobody could read them.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    step = max(1, -(-max(labels.shape) // _EDGE_PX))
+    small = labels[::step, ::step]
+    ys, xs = np.nonzero(small)
+    if not len(ys):
+        return rgb
+    which, at = np.unique(small[ys, xs], return_inverse=True)
+    if len(which) > _MAX_NUMBERS:
+        return rgb
+    count = np.bincount(at)
+    y, x = np.bincount(at, ys) / count, np.bincount(at, xs) / count
+    if above:
+        y = np.full(len(which), np.inf)
+        np.minimum.at(y, at, ys)
+    picture = Image.fromarray(rgb)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(_NUMBER_PX)
+    for label, top, left in zip(which.tolist(), y.tolist(), x.tolist()):
+        place = (left, max(top, _NUMBER_PX) if above else top)
+        anchor = "mb" if above else "mm"
+        draw.text(place, str(label - 1), "white", font, anchor, stroke_width=1, stroke_fill="black")
+    return np.asarray(picture)
 
 
 def _stretched(image: np.ndarray) -> np.ndarray:

@@ -23,7 +23,8 @@ MAX_POSITIONS, MAX_TRACES, MAX_FRAMES = 16, 30, 4000
 _BLOCK_ROWS = 1_000_000
 _COLUMNS = ("intensity_total_", "area_px", "x_nm", "y_nm", "z_nm")
 _MAX_COLUMNS = 3
-_ABOUT = ("x_nm", "y_nm")  # drawn about their medians: how beads move, not where they are
+_ABOUT = ("x_nm", "y_nm", "x_px", "y_px")  # about their medians: how beads move, not where they are
+_IN_PX = {"x_nm": "x_px", "y_nm": "y_px"}  # drawn where the size of a pixel is not known
 _UNITS_S = ((2 * 86400.0, 3600.0, "h"), (7200.0, 3600.0, "h"), (300.0, 60.0, "min"))
 
 
@@ -81,7 +82,8 @@ def _table(
 ) -> Shown:
     shown, drawn = Shown(step, kind), _drawn(columns)
     names, counts = set(chosen(list(parts), MAX_POSITIONS)), []
-    wanted = [kind, "frame", *drawn, *(["time_s"] if "time_s" in columns else [])]
+    others = [_IN_PX[name] for name in drawn if _IN_PX.get(name) in columns]
+    wanted = [kind, "frame", *drawn, *others, *(["time_s"] if "time_s" in columns else [])]
     most, x_label = 0, ""
     for number, (position, paths) in enumerate(parts.items()):
         seen = _scan(paths, kind)
@@ -99,6 +101,10 @@ def _table(
         color = PALETTE[number % len(PALETTE)]
         counts.append(Curve(at.to_numpy(float), there, "count", color, position))
         for column in drawn:
+            if not rows[column].notna().any():
+                column = _IN_PX.get(column, "")
+                if column not in others:
+                    continue  # such as heights without a Z-LUT
             curves = _curves(rows, kind, column, position, seen, flags)
             chart = line_chart(position, curves, x_label, _label(column))
             shown.charts.setdefault(column, []).append(chart)
@@ -204,7 +210,8 @@ def _curves(
                 f"{kind} {number}" + (" (flagged as bad)" if bad else ""),
             )
         )
-    if len(numbers) > 3 and not column.endswith("_nm"):  # where beads are says nothing together
+    together = column not in (*_ABOUT, "z_nm")  # where beads are says nothing together
+    if len(numbers) > 3 and together:
         middle = rows.groupby("frame").agg(x=("x_axis", "first"), y=(column, "median"))
         x, y = middle["x"].to_numpy(float), middle["y"].to_numpy(float)
         curves.append(Curve(x, y, "median", "black", f"median of all {len(longest)}"))
