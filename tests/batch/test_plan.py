@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
+from PIL import Image
 
 from napari_beadscope.batch.discovery import discover
 from napari_beadscope.batch.naming import distinct_stems
@@ -215,6 +216,7 @@ samples: [{name: a, fovs: 9}]
         ("", "'inputs' is missing"),
         ("- a", "does not hold a plan: begin with a section such as 'inputs:'"),
         ("inputs: [", "line 1 is not valid YAML"),
+        ("inputs:\n  - *.tif\n", 'patterns need quotes, such as "*.tif"'),
         ("inputs: a\ninputs: b\noutput: o\nsteps: a\n", "'inputs' is given again"),
     ],
 )
@@ -376,6 +378,50 @@ def test_every_variable_and_every_ending_is_in_the_reference() -> None:
     endings = [ending for one in FORMATS if not one.folders for ending in one.endings]
     spoken = [ending for ending in endings if ending not in (".nd2", ".czi", ".lif")]
     assert [ending for ending in spoken if f"`{ending}`" not in text] == []
+
+
+def test_pictures_beside_stacks_are_no_recordings(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((5, 64, 64), np.uint8))
+    tifffile.imwrite(tmp_path / "a_snap.tif", np.zeros((64, 64), np.uint8))
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "a.png")
+    assert [path.name for path in discover(tmp_path)] == ["a_snap.tif", "b.tif"]
+
+
+def test_channels_that_files_lack_are_told_once_and_nothing_follows_from_them(
+    folder: Path,
+) -> None:
+    steps = ["segment", {"correct": {"dark": 100}}, "track", "extract"]
+    data = {
+        "inputs": ["cells.ome.tif", "more/cells.tif"], "steps": steps, "output": "out",
+        "channels": {"phase": 7, "fluorescence": "RFP"}, "frame_interval_s": 60,
+    }  # fmt: skip
+    with pytest.raises(PlanError) as error:
+        resolve_plan(make_plan(data), folder)
+    told = error.value.mistakes
+    assert len(told) == 2
+    assert re.search(r"'channels.phase' is 7, which .* does not have, nor do 2 more", told[0])
+    assert "'channels.fluorescence' is 'RFP'" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (["track"], ["step 'track' works on what 'segment' has made"]),
+        (["segment", "extract"], ["step 'extract' works on what 'track' has made"]),
+        (["segmet", "track", "extract"], ["no service is called 'segmet'"]),
+        ([{"segment": {"neck": 7}}, "track"], ["cannot be 7"]),
+    ],
+)
+def test_steps_that_lack_others_are_refused_and_mistyped_ones_are_told_alone(
+    steps: list[object], told: list[str], folder: Path
+) -> None:
+    data = {
+        "inputs": "cells.ome.tif", "steps": steps, "output": "out", "channels": {"phase": 0},
+    }  # fmt: skip
+    with pytest.raises(PlanError) as error:
+        resolve_plan(make_plan(data), folder)
+    assert len(error.value.mistakes) == len(told)
+    assert all(words in one for words, one in zip(told, error.value.mistakes))
 
 
 def test_a_folder_with_nothing_in_it(tmp_path: Path) -> None:

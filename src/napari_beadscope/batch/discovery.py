@@ -19,7 +19,8 @@ _RESULTS = ("journal.sqlite", "processing_results.yaml")
 def discover(path: Path) -> list[Path]:
     """Return the sources that a path is, or that are in its folder and folders below, in order.
 
-    A folder of images with one plane each is one source; of files with several planes, each is.
+    A folder of images with one plane each is one source; of files with several planes, each is,
+    and JPEG, PNG or BMP pictures beside them are none.
 
     Raises
     ------
@@ -45,7 +46,9 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
     if any((folder / name).exists() for name in _RESULTS):
         return
     images = image_files(folder)
-    if images and _one_plane_each(images[0]):
+    tiffs = [file for file in images if file.suffix.lower() in TIFF_ENDINGS]
+    largest = max(tiffs or images, key=lambda file: file.stat().st_size, default=None)
+    if largest is not None and _one_plane_each(largest):
         yield folder
         images = []
     endings = tuple(end for one in FORMATS if not one.folders for end in one.endings)

@@ -53,7 +53,10 @@ def load_plan(path: str | Path) -> tuple[Plan, YamlFile]:
     try:
         file = read_yaml(place, "a plan", begin="inputs:")
     except SettingsError as error:
-        raise PlanError(error.what, error.remedy) from error
+        remedy = error.remedy
+        if "is not valid YAML" in error.what:
+            remedy = 'correct it; patterns need quotes, such as "*.tif"'
+        raise PlanError(error.what, remedy) from error
     mistakes = [PlanError(error.what, error.remedy) for error in file.twice]
     try:
         plan = Plan.model_validate(file.data)

@@ -163,6 +163,7 @@ class _Resolving:
     def __init__(self, plan: Plan, folder: Path, where: Where | None) -> None:
         self._plan, self._folder, self._where = plan, folder, where
         self._mistakes: list[PlanError] = []
+        self._lacking: dict[tuple[str, str], list[tuple[PositionInfo, str, str]]] = {}
 
     def resolve(self, about: str) -> Batch:
         steps = self._steps()
@@ -209,7 +210,7 @@ class _Resolving:
                     "put it after",
                 )
             for some in made.service.requires:
-                if not set(some) & set(order):
+                if len(steps) == len(self._plan.steps) and not set(some) & set(order):
                     self._wrong(
                         ("steps",),
                         f"step {made.name!r} works on what {' or '.join(map(repr, some))} has made,"
@@ -267,15 +268,23 @@ class _Resolving:
                 first, last = 0, info.frames
         channels, wrong = resolve_channels(plan.channels, info)
         for role, what, remedy in wrong:
-            self._wrong(("channels", role), what, remedy)
+            same = self._lacking.setdefault((role, what.replace(str(info.path), "")), [])
+            same.append((info, what, remedy))
         frames = chunk_frames(plan, info.frame_bytes)
         return PlannedPosition(number, info, channels, first, last, frames, item.sample)
 
     def _check_channels(
         self, steps: tuple[PlannedStep, ...], positions: tuple[PlannedPosition, ...]
     ) -> None:
-        """Ask every step which channels it wants; each that lacks one says so once."""
-        if set(self._plan.channels) != {role for one in positions for role in one.channels}:
+        """Tell channels that there are not, then ask every step which it wants; each once."""
+        for (role, _), same in self._lacking.items():
+            info, what, remedy = same[0]
+            if len(same) > 1 and str(info.path) in what:
+                do = "does" if len(same) == 2 else "do"
+                what += f", nor {do} {_more(len(same) - 1)}"
+            self._wrong(("channels", role), what, remedy)
+        roles = {role for one in positions for role in one.channels}
+        if self._lacking or set(self._plan.channels) != roles:
             return  # those are mistakes already
         for step in steps:
             for position in positions:
@@ -293,7 +302,7 @@ class _Resolving:
         ]
         silent = [one for one in positions if one.info.times_s is None]
         if wanting and silent:
-            more = f", and of {len(silent) - 1} more positions," if len(silent) > 1 else ""
+            more = f", and of {_more(len(silent) - 1)}," if len(silent) > 1 else ""
             remedy = "give 'frame_interval_s', the seconds between two frames"
             if len(silent) < len(positions):  # given for all, it would replace true times
                 remedy += ", for that input: {path: FILE, frame_interval_s: SECONDS}"
@@ -363,6 +372,10 @@ class _Resolving:
             "output": str(output),
         }
         return self._plan.model_copy(update=update)
+
+
+def _more(count: int) -> str:
+    return "1 more position" if count == 1 else f"{count} more positions"
 
 
 def _plain(settings: BaseModel) -> dict[str, Any]:
