@@ -63,6 +63,7 @@ def test_what_is_flagged_as_bad_is_left_out(batch: Path) -> None:
     change_flags(batch, {("a", "cell", 3): Flag(False), ("b", "cell", 3): Flag(False, "dust")})
     words = ("batch", "fit", batch, "--model", "exponential", "--y", "intensity_total_c1")
     assert beadscope(*words, "--json", "--no-picture").data["traces"] == 6
+    assert "2 flagged as bad left out" in beadscope(*words, "--no-picture", "--overwrite").out
     every = beadscope(*words, "--json", "--no-picture", "--all", "--overwrite").data
     assert every["traces"] == 8
 

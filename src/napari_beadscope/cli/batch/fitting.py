@@ -56,6 +56,7 @@ def fit(request: FitRequest, output: Output) -> None:
         if name.parent.is_dir() or name.parent.exists():
             refuse_existing([name], request.overwrite, [series.table])
     traces = list(fitting.read_traces(series))
+    found = len(traces)
     if not request.with_bad:
         traces = fitting.good_only(traces, series.kind, place if place.is_dir() else place.parent)
     if not traces:
@@ -65,6 +66,7 @@ def fit(request: FitRequest, output: Output) -> None:
         fits = fitting.fit_traces(traces, model, lambda done: progress.update(task, completed=done))
     fitting.write_fits(names[0], series, model, traces, fits)
     data: dict[str, Any] = {"table": names[0], **fitting.summary(model, fits)}
+    data["flagged"] = found - len(traces)
     if request.picture:
         draw_fits(names[1], model, series.y, traces, fits, series.kind)
         data["picture"] = names[1]
@@ -80,6 +82,8 @@ def _lines(data: dict[str, Any]) -> list[str]:
     lines += table([("  value", "median", "half of them"), *rows]) if rows else []
     often = sorted(data["problems"].items(), key=lambda pair: -pair[1])
     lines += [f"  {count} not: {problem}" for problem, count in often]
+    if data["flagged"]:
+        lines.append(f"  {data['flagged']} flagged as bad left out; --all fits them, too")
     return lines + ([f"drawn in {data['picture']}"] if "picture" in data else [])
 
 
