@@ -164,6 +164,28 @@ def test_a_cut_source_is_told_and_harms_nothing(case: Case) -> None:
     assert case.outputs() == outputs
 
 
+def test_a_source_that_changes_during_the_run_is_no_success(case: Case) -> None:
+    case.take_time(0.1)
+    path = case.folder / "cells1.tif"
+    write_tiff(case.folder / "other", pixels(40))
+    other = (case.folder / "other").read_bytes()
+    assert len(other) == path.stat().st_size
+
+    def change(snapshot: Snapshot) -> None:
+        if snapshot.done and path.read_bytes() != other:
+            path.write_bytes(other)
+
+    ending = case.run(show=change)
+    assert (ending.state, ending.done) == ("failed", UNITS - 7)
+    with Journal.open(case.out) as journal:
+        rows = list(journal.rows(state="failed"))
+    assert {row.position for row in rows} == {"cells1"}
+    assert all("changed" in row.error and row.remedy == "run it again" for row in rows)
+    assert case.run().state == "complete"
+    assert case.outputs()["positions/cells1/table.csv"] == expected_table(40)
+    assert case.outputs()["positions/cells0/table.csv"] == expected_table(0)
+
+
 def test_outputs_that_are_gone_cut_or_damaged_are_made_again(case: Case) -> None:
     case.run()
     outputs = case.outputs()

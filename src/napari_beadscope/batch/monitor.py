@@ -182,6 +182,13 @@ class Monitor:
         position, step, first, last = unit
         self._errors.append(f"{step} of {position}, frames {first} to {last - 1}: {what}")
 
+    def taken_back(self, unit: UnitId, what: str) -> None:
+        """Take in that a unit that was done does not count, because of what has happened since."""
+        progress = self._of(unit)
+        progress.done -= 1
+        progress.frames_done -= unit[3] - unit[2]
+        self.failed(unit, what, ())
+
     def note_death(self, unit: UnitId, why: str) -> None:
         """Take in that a worker was lost over a unit, which goes back."""
         self._deaths += 1

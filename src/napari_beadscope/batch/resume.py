@@ -1,19 +1,21 @@
-"""What an earlier run has left in a batch's folder: what of it counts, what is computed again.
+"""What a run has left in a batch's folder: what of it counts, what is computed again.
 
 Owns the comparison of plan, journal and files. A result is kept if its row says `done` with the
-key that the plan gives it, and its file is there with the row's size. Must not know workers.
+key that the plan gives it, and its file is there with the row's size; and results count only if
+the source is what it was when the run began. Must not know workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_beadscope.batch.compute import checksum
 from napari_beadscope.batch.journal import Entry, Journal, Row
+from napari_beadscope.batch.source import open_source
 from napari_beadscope.batch.units import Unit, UnitId
-from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.errors import BeadscopeError, InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,38 @@ def is_whole(folder: Path, row: Row, *, verify: bool = False) -> bool:
         return not verify or checksum(path) == row.sha256
     except OSError:
         return False
+
+
+def take_back(
+    journal: Journal, made: Mapping[UnitId, Path], fingerprints: Mapping[Path, str]
+) -> list[UnitId]:
+    """Let no result count whose source has changed while it was read; return those units.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open for writing.
+    made : mapping of UnitId to Path
+        Units that a run has computed or tried to, and their sources.
+    fingerprints : mapping of Path to str
+        What the sources were when the run began. One that is gone now has been read all the same.
+    """
+    changed = {path for path in set(made.values()) if _has_changed(path, fingerprints[path])}
+    if not changed:
+        return []
+    ids = [row.id for row in journal.rows(state="done") if made.get(row.id) in changed]
+    with journal.writing():
+        for one in ids:
+            journal.set_failed(one, f"{made[one]} has changed while it was read", "run it again")
+    return ids
+
+
+def _has_changed(path: Path, before: str) -> bool:
+    try:
+        with open_source(path) as source:
+            return source.fingerprint() != before
+    except (BeadscopeError, OSError):
+        return path.exists()
 
 
 def _check_source(folder: Path, row: Row, entry: Entry) -> None:

@@ -26,7 +26,7 @@ from napari_beadscope.batch.outcome import note_positions, read_outcome
 from napari_beadscope.batch.plan import Workers
 from napari_beadscope.batch.planning import Batch
 from napari_beadscope.batch.results import Results, write_results
-from napari_beadscope.batch.resume import Earlier, take_up
+from napari_beadscope.batch.resume import Earlier, take_back, take_up
 from napari_beadscope.batch.run_lock import RunLock
 from napari_beadscope.batch.scheduler import Limits
 from napari_beadscope.batch.service import GPU_CATEGORIES, BatchError
@@ -186,10 +186,31 @@ class _Run:
                 with Coordinator(book, earlier.done, journal, effort, monitor) as run:
                     self._stopping.attach(run)
                     run.run()
+                self._take_back(units, earlier, fingerprints, monitor)
         except BaseException as error:
             self._cut_short(monitor, error)
             raise
         return self._end(monitor, earlier)
+
+    def _take_back(
+        self,
+        units: tuple[Unit, ...],
+        earlier: Earlier,
+        fingerprints: dict[Path, str],
+        monitor: Monitor,
+    ) -> None:
+        """Find out whether sources have changed under the run."""
+        if self._stopping.asked > 1:  # the next run finds out
+            return
+        made = {
+            unit.id: self._batch.positions[unit.position].info.path
+            for number, unit in enumerate(units)
+            if number not in earlier.done
+        }
+        for unit_id in take_back(self._journal, made, fingerprints):
+            path = made[unit_id]
+            _LOG.warning("%s of %s does not count: %s has changed", *unit_id[1::-1], path)
+            monitor.taken_back(unit_id, f"{path} has changed while it was read")
 
     def _show(self, snapshot: Snapshot) -> None:
         with self._journal.writing():
