@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -427,3 +429,19 @@ def test_steps_that_lack_others_are_refused_and_mistyped_ones_are_told_alone(
 def test_a_folder_with_nothing_in_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is nothing to process in"):
         discover(tmp_path)
+
+
+def test_names_that_cannot_be_written_are_mistakes(folder: Path) -> None:
+    shutil.copy(folder / "more" / "cells.tif", os.fsdecode(os.fsencode(folder) + b"/a\xff.tif"))
+    data = {
+        "inputs": ["a*.tif"],
+        "channels": {"phase": 0},
+        "output": "o\0",
+        "steps": ["own.py:Blur"],
+    }
+    with pytest.raises(PlanError) as caught:
+        resolve_plan(make_plan(data), folder)
+    told = str(caught.value)
+    assert "bytes that are no UTF-8: rename it" in told
+    assert "'output' cannot be" in told
+    told.encode()

@@ -15,7 +15,8 @@ import tifffile
 
 from napari_beadscope.batch.journal import Journal
 from napari_beadscope.batch.monitor import Snapshot
-from napari_beadscope.batch.run import Stopping
+from napari_beadscope.batch.planning import open_plan
+from napari_beadscope.batch.run import Stopping, run_batch
 from napari_beadscope.batch.run_lock import RunLock
 from napari_beadscope.batch.service import BatchError
 from napari_beadscope.batch.status import read_status
@@ -330,6 +331,35 @@ def test_a_damaged_journal_is_told_and_nothing_is_overwritten(case: Case) -> Non
     with pytest.raises(BatchError, match=r"journal\.sqlite cannot be used"):
         case.run()
     assert journal.read_bytes().startswith(b"not a database")
+
+
+def test_a_journal_with_rubbish_in_it_harms_nothing(case: Case) -> None:
+    case.run()
+    with sqlite3.connect(case.out / "journal.sqlite") as database:
+        database.execute("UPDATE units SET output='../cells0.tif', last=99 WHERE last=12")
+    database.close()
+    assert case.run().state == "complete"
+    assert (case.folder / "cells0.tif").exists()
+    with sqlite3.connect(case.out / "journal.sqlite") as database:
+        database.execute("UPDATE units SET facts='{cut'")
+    database.close()
+    with pytest.raises(BatchError, match=r"journal\.sqlite is damaged .* can be removed"):
+        case.run()
+    (case.out / "journal.sqlite").unlink()
+    assert case.run().done == UNITS
+
+
+def test_somebodys_plan_is_not_written_over(case: Case) -> None:
+    case.plan.write_text(f"# mine\n{case.plan.read_text().replace('output: out', 'output: .')}")
+    text = case.plan.read_text()
+    with pytest.raises(BatchError, match=r"a run writes its plan\.yaml, and .* has another one"):
+        case.run()
+    assert case.plan.read_text() == text
+    assert not (case.folder / "journal.sqlite").exists()
+    shutil.move(case.plan, case.folder / "mine.yaml")
+    case.out.mkdir()
+    assert run_batch(open_plan(case.folder / "mine.yaml")).done == UNITS
+    assert run_batch(open_plan(case.folder / "plan.yaml")).kept == UNITS  # the one it has written
 
 
 def test_status_while_it_runs_and_after(case: Case) -> None:

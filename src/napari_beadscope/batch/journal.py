@@ -40,6 +40,7 @@ _COLUMNS = (
     "source, output, attempts, worker, started_s, finished_s, seconds, cpu_seconds, size, "
     "sha256, facts, error, remedy, trace"
 )
+_DAMAGED = "a damaged journal can be removed, and everything is computed again"
 _WHERE = "WHERE position = ? AND step = ? AND first = ? AND last = ?"
 
 
@@ -187,7 +188,7 @@ class Journal(Closing):
         with _told(self.path):
             cursor = self._db.execute(f"{query} ORDER BY number, position, step, first", values)
             for values_of_row in cursor:
-                yield _row(values_of_row)
+                yield _row(values_of_row, self.path)
 
     def counts(self) -> tuple[Count, ...]:
         """Return how many units of the plan are in which state, by position and step."""
@@ -202,7 +203,7 @@ class Journal(Closing):
         """Return what the run has noted under a name, None if nothing."""
         with _told(self.path):
             found = self._db.execute("SELECT value FROM run WHERE name = ?", (name,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        return None if found is None else _from_json(found[0], self.path)
 
     # writing
 
@@ -313,9 +314,17 @@ class Journal(Closing):
         )
 
 
-def _row(values: Sequence[Any]) -> Row:
+def _row(values: Sequence[Any], path: Path) -> Row:
     named = dict(zip(Row.__dataclass_fields__, values))
-    return Row(**(named | {"planned": bool(named["planned"]), "facts": json.loads(named["facts"])}))
+    facts = _from_json(named["facts"], path)
+    return Row(**(named | {"planned": bool(named["planned"]), "facts": facts}))
+
+
+def _from_json(text: Any, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise BatchError(f"the journal {path} is damaged ({error})", _DAMAGED) from error
 
 
 def _check_format(path: Path, found: int) -> None:
@@ -332,10 +341,8 @@ def _told(path: Path) -> Iterator[None]:
         if "full" in str(error):
             raise BatchError(f"the disk of {path} is full", "free space, then run it again; "
                              "what is done is safe") from error  # fmt: skip
-        remedy = "check the disk and permissions; a damaged journal can be removed, and everything "
-        raise BatchError(
-            f"the journal {path} cannot be used ({error})", remedy + "is computed again"
-        ) from error
+        remedy = f"check the disk and permissions; {_DAMAGED}"
+        raise BatchError(f"the journal {path} cannot be used ({error})", remedy) from error
     except OSError as error:
         raise BatchError(
             f"cannot write to {path.parent} ({error.strerror})", "check the disk and permissions"

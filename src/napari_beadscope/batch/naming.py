@@ -42,6 +42,20 @@ def safe(name: str) -> str:
     return f"_{plain}" if _RESERVED.fullmatch(plain) else plain
 
 
+def is_text(path: str) -> bool:
+    """Return whether a path can be written into files; Linux allows names that cannot.
+
+    Examples
+    --------
+    >>> is_text("/data/µm.tif"), is_text("/data/" + chr(0xDCFF) + ".tif"), is_text(chr(0))
+    (True, False, False)
+    """
+    try:
+        return b"\0" not in path.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def position_name(stem: str, index: int, count: int) -> str:
     """Return a position's name: the stem, with a number if there are several.
 

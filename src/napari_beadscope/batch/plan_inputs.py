@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from napari_beadscope.batch.naming import distinct_stems, position_name
+from napari_beadscope.batch.naming import distinct_stems, is_text, position_name
 from napari_beadscope.batch.plan import InputItem
 from napari_beadscope.batch.plan_file import Place
 from napari_beadscope.batch.selection import parse_selection
@@ -52,6 +52,11 @@ def find_inputs(items: Sequence[InputItem], folder: Path, wrong: Wrong) -> list[
     done: set[Path] = set()
     for at, path in places:
         if path in done:  # it is damaged, or it is one of the files of what an input is
+            continue
+        if not is_text(str(path)):
+            what = f"'inputs[{at}]': the name {str(path)!r} has bytes that are no UTF-8"
+            wrong(("inputs", at), what, "rename it")
+            done.add(path)
             continue
         try:
             with open_source(path) as source:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from napari_beadscope.batch.naming import is_text
 from napari_beadscope.batch.plan import InputItem, Plan, Step, chunk_frames
 from napari_beadscope.batch.plan_channels import resolve_channels, unlikely_roles
 from napari_beadscope.batch.plan_file import (
@@ -342,6 +343,9 @@ class _Resolving:
             self._wrong(("output",), f"'output': {error.what}", error.remedy)
             return self._folder
         output = output.absolute()
+        if not is_text(str(output)):
+            self._wrong(("output",), f"'output' cannot be {str(output)!r}", "use plain text")
+            return self._folder
         if output.exists() and not output.is_dir():
             self._wrong(("output",), f"'output' {output} is a file", "name a folder")
         for one in found:

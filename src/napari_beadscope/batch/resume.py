@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from napari_beadscope.batch.compute import checksum
 from napari_beadscope.batch.journal import Entry, Journal, Row
@@ -142,5 +142,8 @@ def _forget(journal: Journal, folder: Path, rows: Iterable[Row], units: Sequence
         return
     journal.drop([row.id for row in old])
     for row in old:
-        if row.output not in outputs:
-            (folder / row.output).unlink(missing_ok=True)
+        name = PurePath(row.output)
+        is_own = name.parts[:1] == ("positions",) and ".." not in name.parts
+        path = folder / name
+        if row.output not in outputs and is_own and (path.is_symlink() or path.is_file()):
+            path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import yaml
 
 from napari_beadscope.batch.chunk_memory import room
 from napari_beadscope.batch.coordinator import Coordinator, Effort
+from napari_beadscope.batch.journal import NAME as JOURNAL_NAME
 from napari_beadscope.batch.journal import Entry, Journal
 from napari_beadscope.batch.monitor import LIVE_NOTE, Monitor, Snapshot
 from napari_beadscope.batch.order_book import OrderBook
@@ -39,6 +40,7 @@ from napari_beadscope.storage.manifest import write_atomic
 _LOG = logging.getLogger(__name__)
 PLAN_NAME = "plan.yaml"
 LOG_NAME = "run.log"
+_PLAN_HEAD = "# The plan as it was run, every value spelled out; each run writes it anew.\n"
 _MB = 1_000_000
 _SHARE_OF_MEMORY = 4
 
@@ -149,6 +151,7 @@ def run_batch(
         Another run has the folder, the disk is full, or workers cannot be started.
     """
     folder = _made(batch.output)
+    _check_plan_file(folder)
     with RunLock(folder), _logged(folder), Journal.create(folder) as journal:
         run = _Run(batch, journal, show, stopping or Stopping(), parquet)
         return run.run(workers or batch.plan.workers, verify, scheduler)
@@ -339,10 +342,26 @@ def _check_memory(book: OrderBook, effort: Effort) -> None:
             )
 
 
+def _check_plan_file(folder: Path) -> None:
+    """Refuse to write over somebody's own plan."""
+    path = folder / PLAN_NAME
+    try:
+        if not path.exists() or (folder / JOURNAL_NAME).exists():
+            return
+        own = path.read_bytes().startswith(_PLAN_HEAD.encode())
+    except OSError as error:
+        raise BatchError(f"cannot read {path} ({error.strerror})", "check permissions") from error
+    if not own:
+        raise BatchError(
+            f"a run writes its {PLAN_NAME}, and {folder} has another one",
+            "name another folder in `output`",
+        )
+
+
 def _write_plan(batch: Batch) -> None:
     text = yaml.safe_dump(batch.plan.to_dict(), sort_keys=False, allow_unicode=True, width=100)
     try:
-        write_atomic(batch.output / PLAN_NAME, text)
+        write_atomic(batch.output / PLAN_NAME, _PLAN_HEAD + text)
     except OSError as error:
         raise BatchError(
             f"cannot write to {batch.output} ({error.strerror})", "check the disk and permissions"
