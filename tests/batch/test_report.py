@@ -85,7 +85,7 @@ def test_failures_come_with_place_traceback_and_remedy(tmp_path: Path) -> None:
     assert "cells_p001 segment 8–15" in row
     assert "copy the file again" in row
     assert "OSError: page 12 is damaged <cut>" in row
-    assert "1 more units wait for these" in page.text
+    assert "1 more unit waits for these" in page.text
     assert "failed 2/3" in page.text
 
 

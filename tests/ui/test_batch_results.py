@@ -55,6 +55,15 @@ def test_a_position_opens_with_frames_labels_tracks_and_numbers(out: Path) -> No
     assert drawn["points"].features["intensity_total_c1"].max() == 1001
 
 
+def test_light_that_comes_late_is_not_cut_off(out: Path) -> None:
+    images = [(data, about) for data, about, kind in read_batch(out) if kind == "image"]
+    assert len(images) == 2
+    for frames, about in images:
+        low, high = about["contrast_limits"]
+        assert low < np.median(frames[3])
+        assert high > np.median(frames[batches.FRAMES - 1])
+
+
 def test_labels_have_the_number_of_their_cell_in_every_frame(out: Path) -> None:
     cells = next(data for data, _, kind in read_batch(out) if kind == "labels")
     for frame in range(batches.FRAMES):

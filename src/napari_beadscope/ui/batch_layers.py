@@ -32,6 +32,8 @@ _COLOURS = {True: "#30a46c", False: "#e5484d", None: "#ffd400"}
 _WORDS = {True: "yes", False: "no", None: ""}
 _FLUORESCENT = ("green", "magenta", "cyan", "yellow", "red", "blue")
 _DOT_PX = 12.0
+#: Percentage that is black: of fluorescence the medium, or it would lie over the other images.
+_DARK = {False: 0.1, True: 25.0}
 
 
 def batch_folder(place: Path) -> tuple[Path, str] | None:
@@ -113,19 +115,32 @@ def _images(opened: OpenedPosition) -> Iterator[LayerData]:
     colours = iter(_FLUORESCENT)
     for name, frames, role in opened.channels:
         fluorescent = role not in ("", "phase")
-        sample = frames[opened.place.frames[0] or 0]
-        low, high = (float(value) for value in np.percentile(sample, (0.1, 99.9)))
+        low, high = _limits(frames, *opened.place.frames, _DARK[fluorescent])
         yield (
             frames,
             {
                 "name": f"{opened.name} {name}".strip(),
-                "contrast_limits": (low, max(high, low + 1.0)),
+                "contrast_limits": (low, high),
                 "colormap": next(colours, "gray") if fluorescent else "gray",
                 "blending": "additive" if fluorescent else "translucent_no_depth",
                 "axis_labels": ("t", "y", "x"),
             },
             "image",
         )
+
+
+def _limits(frames: Any, first: int, last: int, dark: float) -> tuple[float, float]:
+    """Return what to show as black, `dark` % of a frame, and as white: also light that comes late.
+
+    A frame that is all alike, such as one that cannot be read, does not count.
+    """
+    last = max(min(last or len(frames), len(frames)), first + 1)
+    seen = [frames[at] for at in sorted({first, (first + last - 1) // 2, last - 1})]
+    ranges = [np.percentile(one, (dark, 99.9)) for one in seen if np.ptp(one) > 0]
+    if not ranges:
+        return 0.0, 1.0
+    low, high = float(np.median([r[0] for r in ranges])), float(max(r[1] for r in ranges))
+    return low, max(high, low + 1.0)
 
 
 def _labels(opened: OpenedPosition) -> Iterator[LayerData]:
@@ -197,7 +212,7 @@ def _points(opened: OpenedPosition) -> Iterator[LayerData]:
         "features": features.assign(**words_of(opened, numbers)),
         "size": _DOT_PX,
         "symbol": "disc",
-        "face_color": "transparent",
+        "face_color": "#00000080",  # behind a number, whatever colour the cell has
         "border_color": colours_of(opened, numbers),
         "border_width": 0.2,
         "text": {"string": f"{{{table.kind}}}", "size": 8, "color": "#ffffff"},

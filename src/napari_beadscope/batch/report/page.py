@@ -90,7 +90,8 @@ def _failures(outcome: Outcome) -> str:
     if not rows:
         return ""
     blocked = sum(row.state == "blocked" for part in outcome.parts.values() for row in part.rows)
-    also = f"<p>{blocked} more units wait for these.</p>" if blocked else ""
+    waits = "1 more unit waits" if blocked == 1 else f"{blocked} more units wait"
+    also = f"<p>{waits} for these.</p>" if blocked else ""
     more = len(outcome.failures) - len(rows)
     rest = f"<p>{more} more failures are in the journal.</p>" if more > 0 else ""
     return (

@@ -99,16 +99,20 @@ def failure_data(row: Row) -> dict:
     }
 
 
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def _lines(ending: Ending, failures: list[Row], seconds: float, request: RunRequest) -> list[str]:
     lines = []
     if ending.lost:
         lines.append(
-            f"{len(ending.lost)} outputs were gone or damaged and count as not done: "
-            + ", ".join(ending.lost[:3])
-            + (", ..." if len(ending.lost) > 3 else "")
+            f"{_count(len(ending.lost), 'output was', 'outputs were')} gone or damaged, counted as"
+            " not done: " + ", ".join(ending.lost[:3]) + (", ..." if len(ending.lost) > 3 else "")
         )
     if ending.changed:
-        lines.append(f"{ending.changed} results were out of date: settings or sources have changed")
+        what = _count(ending.changed, "result was", "results were")
+        lines.append(f"{what} out of date: settings or sources have changed")
     lines += failure_lines(failures[:_SHOWN_FAILURES], request.verbose)
     if len(failures) > _SHOWN_FAILURES or (failures and not request.verbose):
         lines.append(f"see all of it with: beadscope batch status {ending.folder} --verbose")
