@@ -219,7 +219,9 @@ def numbered(rgb: np.ndarray, labels: np.ndarray, above: bool = False) -> np.nda
     for label, top, left in zip(which.tolist(), y.tolist(), x.tolist()):
         place = (left, max(top, _NUMBER_PX) if above else top)
         anchor = "mb" if above else "mm"
-        draw.text(place, str(label - 1), "white", font, anchor, stroke_width=1, stroke_fill="black")
+        x0, y0, x1, y1 = draw.textbbox(place, str(label - 1), font, anchor)
+        draw.rectangle((x0 - 2, y0 - 1, x1 + 1, y1 + 1), "black")
+        draw.text(place, str(label - 1), "white", font, anchor)
     return np.asarray(picture)
 
 
