@@ -198,6 +198,7 @@ def test_flags_are_kept_beside_results_and_never_in_them(tmp_path: Path) -> None
         ("cell,good\n1,true\n", "line 1 lacks 'position'"),
         ("position,kind,number,good\na,house,1,true\n", "line 2: 'house' is no kind"),
         ("position,kind,number,good\na,cell,one,true\n", "'one' is no number of a cell"),
+        (f"position,kind,number,good\na,cell,{'9' * 5000},true\n", "9' is no number of a cell"),
         ("position,kind,number,good\na,cell,1,maybe\n", "'maybe' is neither true nor false"),
     ],
 )

@@ -349,6 +349,31 @@ def test_a_journal_with_rubbish_in_it_harms_nothing(case: Case) -> None:
     assert case.run().done == UNITS
 
 
+def test_a_journal_that_is_locked_or_short_of_disk_is_not_called_damaged(
+    case: Case, monkeypatch
+) -> None:
+    case.run()
+    path = case.out / "journal.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with Journal.open(case.out) as journal:
+        journal._db.execute("PRAGMA busy_timeout = 1")
+        journal._db.execute("PRAGMA query_only = 0")
+        with pytest.raises(BatchError, match=r"locked\): close what else has it open"):
+            journal.give_back()
+    other.close()
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    for free, words in ((0, "is full: free space"), (1 << 30, r"I/O error\): check the disk and")):
+        monkeypatch.setattr("napari_beadscope.batch.journal._free_bytes", {path: free}.get)
+        with (
+            Journal.create(case.out) as journal,
+            pytest.raises(BatchError, match=words),
+            journal.writing(),
+        ):
+            raise error
+
+
 def test_somebodys_plan_is_not_written_over(case: Case) -> None:
     case.plan.write_text(f"# mine\n{case.plan.read_text().replace('output: out', 'output: .')}")
     text = case.plan.read_text()

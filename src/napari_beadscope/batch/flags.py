@@ -24,6 +24,7 @@ KINDS = ("cell", "bead", "particle")
 _COLUMNS = ("position", "kind", "number", "good", "note")
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _MAX_NOTE = 1000
+_MOST_DIGITS = 18
 
 #: Position, kind and number.
 Thing = tuple[str, str, int]
@@ -142,8 +143,8 @@ def _parse(row: Mapping[str, str], where: str) -> tuple[Thing, Flag]:
     kind, number, word = (row.get(name, "").strip() for name in ("kind", "number", "good"))
     if kind not in KINDS:
         raise InputError(f"{where}: '{kind}' is no kind", f"write {', '.join(KINDS)}")
-    if not (number.isascii() and number.isdigit()):
-        raise InputError(f"{where}: '{number}' is no number of a {kind}", "correct it")
+    if not (number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS):
+        raise InputError(f"{where}: '{number[:40]}' is no number of a {kind}", "correct it")
     if word and word.lower() not in _WORDS:
         raise InputError(f"{where}: '{word}' is neither true nor false", "correct it")
     flag = Flag(_WORDS.get(word.lower()), row.get("note", ""))

@@ -7,6 +7,7 @@ Owns the SQLite file. One process writes, any number read. A result counts once 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,14 @@ _COLUMNS = (
     "sha256, facts, error, remedy, trace"
 )
 _DAMAGED = "a damaged journal can be removed, and everything is computed again"
+_LEAST_FREE = 1 << 20
+_REMEDIES = {
+    sqlite3.SQLITE_ERROR: _DAMAGED,  # tables that are not ours
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_BUSY: "close what else has it open, then run it again; what is done is safe",
+    sqlite3.SQLITE_LOCKED: "close what else has it open, then run it again; what is done is safe",
+}
 _WHERE = "WHERE position = ? AND step = ? AND first = ? AND last = ?"
 
 
@@ -332,17 +341,28 @@ def _check_format(path: Path, found: int) -> None:
         raise InputError(f"{path} was written by a newer version", "update napari-beadscope")
 
 
+def _free_bytes(path: Path) -> int:
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return _LEAST_FREE
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say into one of our errors."""
     try:
         yield
     except sqlite3.Error as error:
-        if "full" in str(error):
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        is_short = code == sqlite3.SQLITE_IOERR and _free_bytes(path) < _LEAST_FREE
+        if code == sqlite3.SQLITE_FULL or is_short:
             raise BatchError(f"the disk of {path} is full", "free space, then run it again; "
                              "what is done is safe") from error  # fmt: skip
-        remedy = f"check the disk and permissions; {_DAMAGED}"
-        raise BatchError(f"the journal {path} cannot be used ({error})", remedy) from error
+        raise BatchError(
+            f"the journal {path} cannot be used ({error})",
+            _REMEDIES.get(code, "check the disk and permissions"),
+        ) from error
     except OSError as error:
         raise BatchError(
             f"cannot write to {path.parent} ({error.strerror})", "check the disk and permissions"

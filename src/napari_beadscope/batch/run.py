@@ -368,10 +368,17 @@ def _write_plan(batch: Batch) -> None:
         ) from error
 
 
+class _LogFile(logging.FileHandler):
+    """A log that says nothing on the terminal when the disk is full; the run itself does."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Do without the line."""
+
+
 @contextmanager
 def _logged(folder: Path) -> Iterator[None]:
     """Write what the run logs into its folder as well."""
-    handler = logging.FileHandler(folder / LOG_NAME, encoding="utf-8", delay=True)
+    handler = _LogFile(folder / LOG_NAME, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log = logging.getLogger("napari_beadscope.batch")
     level = log.level
