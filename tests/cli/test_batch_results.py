@@ -57,6 +57,11 @@ def test_cells_are_flagged_and_the_flag_is_taken_back(tmp_path: Path) -> None:
         (("flag", "{out}", "cells_p000", "--bad"), "which cells of cells_p000 is not said"),
         (("flag", "{out}", "cells_p000", "x", "--bad"), "'x' is no selection"),
         (("flag", "{out}", "cells_p000", "1", "--bad", "--kind", "dog"), "nothing that a table"),
+        (("flag", "{out}", "cells_p000", "1,7", "--bad"), "has no cell 7: the last one is 2"),
+        (
+            ("flag", "{out}", "cells_p000", "1", "--bad", "--kind", "bead"),
+            "has no beads, but cells: add --kind cell",
+        ),
         (("report", "{tmp}"), "is not the output of a batch"),
         (("merge", "{tmp}", "--output", "{tmp}/../new"), "is not the output of a batch"),
     ],
