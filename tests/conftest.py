@@ -45,16 +45,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _numbers_of_threads() -> dict[str, str]:
+    return {name: said for name, said in os.environ.items() if name.endswith("_NUM_THREADS")}
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a segment, a process, a thread or another root logger's level.
+    """Fail a test that leaves a segment, a process, a thread, or other ways to log and compute.
 
-    A root logger that takes every message makes all later tests several times slower.
+    A root logger that takes every message makes all later tests several times slower; processes
+    that compute with other numbers of threads round the simulated microscope's pixels otherwise.
     """
     before = leaks.look()
-    level = logging.getLogger().level
+    level, threads = logging.getLogger().level, _numbers_of_threads()
     yield
     left = leaks.left_behind(before)
+    if _numbers_of_threads() != threads:
+        left = [*left, f"the environment's {_numbers_of_threads()}, which was {threads}"]
     if logging.getLogger().level != level:
         left = [*left, f"root logger's level {logging.getLogger().level}"]
         logging.getLogger().setLevel(level)

@@ -23,6 +23,7 @@ def cluster() -> Iterator[object]:
     """A scheduler and two worker processes on this machine."""
     from distributed import LocalCluster
 
+    before = dict(os.environ)
     with (
         warnings.catch_warnings(),
         LocalCluster(
@@ -30,6 +31,8 @@ def cluster() -> Iterator[object]:
         ) as made,
     ):
         yield made
+    os.environ.clear()  # it leaves what its workers are to have, such as their number of threads
+    os.environ.update(before)
 
 
 def test_a_cluster_makes_the_same_and_a_killed_worker_loses_nothing(case: Case, cluster) -> None:
