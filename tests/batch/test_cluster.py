@@ -64,3 +64,8 @@ def test_nobody_at_the_address_is_told(case: Case, monkeypatch) -> None:
     monkeypatch.setattr("napari_beadscope.batch.cluster._PATIENCE_S", 0.5)
     with pytest.raises(BatchError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         case.run(scheduler="tcp://127.0.0.1:9")
+
+
+def test_what_is_no_address_is_told(case: Case) -> None:
+    with pytest.raises(BatchError, match="no Dask scheduler answers at nope .*port"):
+        case.run(scheduler="nope")

@@ -44,12 +44,14 @@ def open_client(address: str) -> Client:
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise BatchError(
             "a scheduler needs the package distributed",
             'install it with: pip install "napari-beadscope[cluster]"',
         ) from None
     try:
+        get_address_host_port(address)  # a client that cannot even try is never rid of
         return Client(address, timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise BatchError(
