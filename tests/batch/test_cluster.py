@@ -67,5 +67,5 @@ def test_nobody_at_the_address_is_told(case: Case, monkeypatch) -> None:
 
 
 def test_what_is_no_address_is_told(case: Case) -> None:
-    with pytest.raises(BatchError, match="no Dask scheduler answers at nope .*port"):
+    with pytest.raises(BatchError, match=r"no Dask scheduler answers at nope .*port"):
         case.run(scheduler="nope")

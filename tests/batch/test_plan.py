@@ -293,7 +293,7 @@ def test_workers_are_the_plans_then_the_environments_then_the_command_lines() ->
             {},
             "BEADSCOPE_NUM_CPU_WORKERS: 'workers.cpu' cannot be 'many': allowed is 1 to 1024",
         ),
-        ({}, {"cpu": 0}, "--cpu: 'workers.cpu' cannot be 0"),
+        ({}, {"cpu": 0}, "--workers: 'workers.cpu' cannot be 0"),
         (
             {"BEADSCOPE_QUEUE_HARD_LIMIT": "5"},
             {},

@@ -118,7 +118,7 @@ def with_workers(plan: Plan, environment: Mapping[str, str] | None = None, **giv
     for field, value in given.items():
         if value is not None:
             said[field] = value
-            sources[field] = f"--{field.replace('_', '-')}"
+            sources[field] = "--workers" if field == "cpu" else f"--{field.replace('_', '-')}"
     try:
         workers = Workers.model_validate({**plan.workers.model_dump(), **said})
     except ValidationError as error:
