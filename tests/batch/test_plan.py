@@ -410,7 +410,7 @@ def test_channels_that_files_lack_are_told_once_and_nothing_follows_from_them(
     [
         (["track"], ["step 'track' works on what 'segment' has made"]),
         (["segment", "extract"], ["step 'extract' works on what 'track' has made"]),
-        (["segmet", "track", "extract"], ["no service is called 'segmet'"]),
+        (["segments", "track", "extract"], ["no service is called 'segments'"]),
         ([{"segment": {"neck": 7}}, "track"], ["cannot be 7"]),
     ],
 )
