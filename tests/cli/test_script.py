@@ -126,11 +126,12 @@ def test_pause_resume_log_and_stop_of_one_left_running(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_the_script_and_its_finally_is_carried_out(tmp_path: Path) -> None:
+    tidied = tmp_path / "tidied"
     path = script(
         tmp_path,
         "import time\n"
         "try:\n    print('up', flush=True)\n    time.sleep(100)\n"
-        "finally:\n    open('tidied', 'w').close()\n",
+        f"finally:\n    open({str(tidied)!r}, 'w').close()\n",
     )
     process = start("script", "run", path)
     assert process.stdout is not None
@@ -139,6 +140,7 @@ def test_ctrl_c_stops_the_script_and_its_finally_is_carried_out(tmp_path: Path) 
     process.communicate(timeout=60)
     assert process.returncode == 130
     wait_for(lambda: known_scripts()[-1].record.state == "stopped", "the end")
+    assert tidied.is_file()
 
 
 def test_what_becomes_of_a_recording_is_told(tmp_path: Path) -> None:
