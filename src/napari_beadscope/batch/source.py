@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.lifetime import Closes
 
 
 class SourceError(InputError):
@@ -79,7 +79,7 @@ class PositionInfo:
 
 
 @runtime_checkable
-class Source(Protocol):
+class Source(Closes, Protocol):
     """Frames of all positions and channels of a file or folder; a context manager.
 
     A source is used by one thread at a time. Use `open_source` to get one.
@@ -108,18 +108,6 @@ class Source(Protocol):
 
         Another fingerprint says that results were made from something else.
         """
-
-    def close(self) -> None:
-        """Close the files; twice is fine."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def open_source(path: str | Path) -> Source:

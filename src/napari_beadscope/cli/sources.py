@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
 from napari_beadscope.core.errors import InputError, StorageError
-from napari_beadscope.core.lifetime import Closing
+from napari_beadscope.core.lifetime import Closes, Closing
 from napari_beadscope.core.types import Bead, FrameFormat, FrameStamp, Roi
 from napari_beadscope.devices.replay import FrameSource, open_frames
 from napari_beadscope.storage import Recording, open_recording
@@ -22,7 +21,7 @@ _USUAL_FPS = 30.0
 _MANIFEST = "recording.yaml"
 
 
-class Footage(Protocol):
+class Footage(Closes, Protocol):
     """Frames that can be cut into crops.
 
     Attributes
@@ -68,18 +67,6 @@ class Footage(Protocol):
 
     def check_beads(self, beads: Sequence[Bead]) -> None:
         """Raise InputError if crops of these beads cannot be had."""
-
-    def close(self) -> None:
-        """Close the files."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class _Frames(Closing):
@@ -182,7 +169,7 @@ class _RoiMovies(_Recorded):
         return self.beads
 
 
-class _NoFrames:
+class _NoFrames(Closing):
     """Stands in where a recording has no video; knows its format and length."""
 
     fps: float | None = None
@@ -197,15 +184,6 @@ class _NoFrames:
 
     def read_into(self, index: int, out: np.ndarray) -> None:
         """There is nothing to read."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def open_footage(path: Path, fps: float | None = None) -> Footage:

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+
+
+class Closes(Protocol):
+    """What is closed on leaving a ``with``; for Protocols of such things."""
+
+    def close(self) -> None:
+        """Let go of everything; twice is fine."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 class Closing:

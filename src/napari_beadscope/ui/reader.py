@@ -21,6 +21,7 @@ from napari_beadscope.storage.layout import bead_name
 from napari_beadscope.storage.magscope import is_magscope_hdf5, is_magscope_text
 from napari_beadscope.storage.tracks_csv import is_track_table
 from napari_beadscope.ui.batch_layers import BATCH_FILES, batch_folder, read_batch
+from napari_beadscope.ui.lazy_stack import LazyStack
 from napari_beadscope.ui.opened import KEY, Opened
 from napari_beadscope.ui.table_layers import (
     LayerData,
@@ -105,7 +106,7 @@ def read_recording(path: str | Path) -> list[LayerData]:
     return layers
 
 
-class RoiMosaic:
+class RoiMosaic(LazyStack):
     """ROI movies at their places in the frame, as one lazy array ``(t, y, x)``.
 
     Parameters
@@ -124,8 +125,6 @@ class RoiMosaic:
     ((3, 4, 4), 4)
     """
 
-    ndim = 3
-
     def __init__(
         self,
         movies: Sequence[np.ndarray],
@@ -133,26 +132,10 @@ class RoiMosaic:
         shape: tuple[int, int],
     ) -> None:
         self._movies, self._corners = movies, corners
-        self.shape = (min(len(movie) for movie in movies), *shape)
-        self.dtype = movies[0].dtype.newbyteorder("=")
-        self.size = int(np.prod(self.shape))
+        super().__init__((min(len(movie) for movie in movies), *shape), movies[0].dtype)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        key = key if isinstance(key, tuple) else (key,)
-        first, rest = key[0], key[1:]
-        if isinstance(first, (int, np.integer)):
-            return self._frame(int(first))[rest]
-        frames = [self._frame(int(i)) for i in np.arange(len(self))[first]]
-        stack = np.stack(frames) if frames else np.zeros((0, *self.shape[1:]), self.dtype)
-        return stack[(slice(None), *rest)]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
-
-    def _frame(self, number: int) -> np.ndarray:
+    def frame(self, number: int) -> np.ndarray:
+        """Return one frame ``(y, x)``."""
         frame = np.zeros(self.shape[1:], self.dtype)
         for movie, (y0, x0) in zip(self._movies, self._corners):
             crop = movie[number]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _SAMPLES = 16
 _SAMPLED_FILES = 64
 
 
-class SourceBase(Closing):
+class SourceBase(Closing, ABC):
     """A source of which a format says how positions are listed and a frame is read.
 
     Parameters
@@ -33,17 +34,17 @@ class SourceBase(Closing):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @abstractmethod
     def positions(self) -> tuple[PositionInfo, ...]:
         """Return what the source holds; see `Source.positions`."""
-        raise NotImplementedError
 
     def files(self) -> tuple[Path, ...]:
         """Return every file that is read; see `Source.files`."""
         return (self.path,)
 
+    @abstractmethod
     def frame(self, position: int, channel: int, number: int) -> np.ndarray:
         """Return one frame ``(y, x)``; what `read` calls with numbers that exist."""
-        raise NotImplementedError
 
     def read(self, position: int, channel: int, first: int, last: int) -> np.ndarray:
         """Return frames of a channel; see `Source.read`."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from napari_beadscope.core.errors import InputError
+from napari_beadscope.core.lifetime import Closes
 from napari_beadscope.core.types import FrameFormat
 
 TIFF_ENDINGS = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
@@ -22,7 +22,7 @@ VIDEO_ENDINGS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".wm
 
 
 @runtime_checkable
-class FrameSource(Protocol):
+class FrameSource(Closes, Protocol):
     """Frames by index, all of one size; a context manager that closes the files.
 
     Attributes
@@ -54,18 +54,6 @@ class FrameSource(Protocol):
         DeviceError
             The frame is damaged, or `out` does not fit; the message names file and frame.
         """
-
-    def close(self) -> None:
-        """Close the files; twice is fine."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
